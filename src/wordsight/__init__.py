@@ -1,0 +1,3 @@
+"""wordsight: find pictures by words, two ways, and see why."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""The catalogue of a photo folder on disk: scan, sync, store, search."""

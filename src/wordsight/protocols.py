@@ -1,0 +1,106 @@
+"""The verbs: what every engine, index and rule can be asked. Read this with ``types`` first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as PILImage
+
+from wordsight.types import Embeddings, Metric, Neighbours, RowIds, SaliencyMap, Scores
+
+Image: TypeAlias = PILImage.Image
+"""A decoded picture: upright, mode RGB, 8 bits a channel."""
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """Puts images and texts into one vector space.
+
+    Engines differ in data, not in type: ``metric`` says how closeness is read, ``vocabulary`` which texts are understood
+    (``None``: any), ``image_side`` how many pixels of a picture matter. Both ``encode`` methods may be called from several
+    threads at once.
+    """
+
+    @property
+    def name(self) -> str:
+        """Short name, as given on the command line."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Hex digest that changes whenever the same picture would get another vector."""
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+
+    @property
+    def metric(self) -> Metric:
+        """How closeness is read in this space."""
+
+    @property
+    def vocabulary(self) -> tuple[str, ...] | None:
+        """The labels a closed encoder was fitted on; ``None`` where any text is a query."""
+
+    @property
+    def image_side(self) -> int | None:
+        """Pixels of the longest side the encoder looks at: decoders may shrink a picture to twice that. ``None``: all count."""
+
+    def encode_images(self, images: Sequence[Image]) -> Embeddings:
+        """Return one vector per picture, (n, dim) float32; unit length where the metric is cosine."""
+
+    def encode_texts(self, texts: Sequence[str]) -> Embeddings:
+        """Return one vector per text, (m, dim) float32; unit length where the metric is cosine.
+
+        Raises ``UnknownQuery`` when a closed encoder does not know a text.
+        """
+
+
+@runtime_checkable
+class SpatialEncoder(Encoder, Protocol):
+    """An encoder that can also say where in the picture its vector comes from."""
+
+    def feature_maps(self, images: Sequence[Image]) -> NDArray[np.float32]:
+        """Return (n, dim, h, w): projected features whose mean over places is the embedding before normalisation."""
+
+
+class VectorIndex(Protocol):
+    """Finds the vectors closest to a query."""
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+
+    @property
+    def metric(self) -> Metric:
+        """How closeness is read."""
+
+    def __len__(self) -> int: ...
+
+    def add(self, ids: RowIds, vectors: Embeddings) -> None:
+        """Add rows; an id that is there already is replaced."""
+
+    def remove(self, ids: RowIds) -> None:
+        """Remove rows; unknown ids are ignored."""
+
+    def search(self, queries: Embeddings, k: int, allowed: RowIds | None = None) -> Neighbours:
+        """Return the ``min(k, len(self), len(allowed))`` closest rows of each query, best first.
+
+        ``allowed``: only these ids may be returned (a filter).
+        """
+
+
+class Selection(Protocol):
+    """A decision rule: which of the scored images are the answer."""
+
+    def select(self, scores: Scores) -> NDArray[np.bool_]:
+        """Return a mask of the same shape (queries, images)."""
+
+
+class Explainer(Protocol):
+    """Says which places of a picture speak for a text."""
+
+    def explain(self, image: Image, text: str) -> SaliencyMap:
+        """Return the saliency map."""

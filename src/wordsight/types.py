@@ -1,0 +1,132 @@
+"""The nouns: what flows between the parts of wordsight, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Embeddings: TypeAlias = NDArray[np.float32]
+"""One row per image or text, shape (n, dim); always two-dimensional, also for one item or none."""
+
+Scores: TypeAlias = NDArray[np.float32]
+"""Shape (queries, images); higher is better, whatever the metric."""
+
+RowIds: TypeAlias = NDArray[np.int64]
+"""The keys of vectors in an index, shape (n,)."""
+
+
+class Metric(Enum):
+    """How closeness is read from two vectors of one space."""
+
+    COSINE = "cosine"
+    """Score = cosine of the angle, in [-1, 1]."""
+    EUCLIDEAN = "euclidean"
+    """Score = minus the Euclidean distance, in (-inf, 0]."""
+
+
+class ImageRef(NamedTuple):
+    """A picture by name: an id that is stable in its collection, and where its file lies."""
+
+    image_id: str
+    path: Path
+
+
+class Neighbours(NamedTuple):
+    """Answer of a vector index: for each query the closest rows, best first.
+
+    ``ids`` (m, k) int64 and ``scores`` (m, k) float32; k is the same for all queries. Equal scores are ordered by id.
+    """
+
+    ids: RowIds
+    scores: Scores
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One summand of a query: a text or a picture, with a weight (negative: move away from it)."""
+
+    text: str | None = None
+    image: Path | None = None
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        if (self.text is None) == (self.image is None):
+            raise ValueError("a term is either a text or a picture")
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is looked for: a weighted sum of texts and pictures. ``source`` is what the user wrote."""
+
+    terms: tuple[Term, ...]
+    source: str = ""
+
+    @classmethod
+    def of(cls, text: str) -> Query:
+        """Return the query that consists of one text."""
+        return cls((Term(text=text),), text)
+
+
+@dataclass(frozen=True, slots=True, order=False)
+class Hit:
+    """One answer: which image, how good (higher is better), and its place (1 is best)."""
+
+    image_id: str
+    score: float
+    rank: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking(Sequence[Hit]):
+    """The answers to one query, sorted by ``(-score, image_id)``: a total order, the same on every run."""
+
+    query_id: str
+    hits: tuple[Hit, ...]
+
+    @classmethod
+    def from_scores(cls, query_id: str, scores: Mapping[str, float]) -> Ranking:
+        """Rank ``image_id -> score``."""
+        ordered = sorted(scores.items(), key=lambda item: (-item[1], item[0]))
+        return cls(query_id, tuple(Hit(i, float(s), r) for r, (i, s) in enumerate(ordered, start=1)))
+
+    def __len__(self) -> int:
+        return len(self.hits)
+
+    def __getitem__(self, item):  # type: ignore[no-untyped-def]  # Sequence's own overloads apply
+        return self.hits[item]
+
+    def __iter__(self) -> Iterator[Hit]:
+        return iter(self.hits)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a system answered: one ranking per query. ``name`` is the TREC tag."""
+
+    name: str
+    rankings: Mapping[str, Ranking]
+
+
+@dataclass(frozen=True, slots=True)
+class Qrels:
+    """What is right: ``query_id -> image_id -> grade``. Grade > 0 is relevant, 0 is judged not relevant.
+
+    ``ignored[query_id]`` are images that count neither way for that query (VOC2007's "difficult").
+    """
+
+    grades: Mapping[str, Mapping[str, int]]
+    ignored: Mapping[str, frozenset[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class SaliencyMap:
+    """How much each place of a picture speaks for a text: ``values`` (h, w) float32 in [0, 1]."""
+
+    values: NDArray[np.float32]
+    text: str

@@ -1,0 +1,38 @@
+"""Fixtures and switches shared by all tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slow", action="store_true", help="also run tests marked slow")
+    parser.addoption("--update", action="store_true", help="write the golden files instead of comparing with them")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--slow"):
+        return
+    for item in items:
+        if "slow" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="slow: run with --slow"))
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder of development data; tests that ask for it are skipped where it is absent."""
+    folder = Path(os.environ.get("WORDSIGHT_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"development data not found at {folder} (set WORDSIGHT_DATA)")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _own_catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep every test away from the user's own catalogue."""
+    monkeypatch.setenv("WORDSIGHT_CATALOG", str(tmp_path / "catalogue"))

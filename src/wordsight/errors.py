@@ -39,7 +39,7 @@ class QuerySyntaxError(BadInput):
         self.position = position
 
 
-class UnknownQuery(BadInput):  # noqa: N818
+class UnknownQuery(BadInput):
     """A text that a closed encoder was not fitted on; ``near`` holds similar labels, best first."""
 
     def __init__(self, text: str, near: Sequence[str]) -> None:
@@ -49,11 +49,11 @@ class UnknownQuery(BadInput):  # noqa: N818
         self.near = tuple(near)
 
 
-class UnknownEncoder(BadInput):  # noqa: N818
+class UnknownEncoder(BadInput):
     """A name that stands for no encoder."""
 
 
-class DatasetNotFound(BadInput):  # noqa: N818
+class DatasetNotFound(BadInput):
     """A data set that is not where it was looked for."""
 
 

@@ -1,0 +1,1 @@
+"""Engines that put images and texts into one vector space."""

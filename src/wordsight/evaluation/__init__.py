@@ -1,0 +1,1 @@
+"""Measures on runs and qrels; knows no engine."""

@@ -19,9 +19,9 @@ Image: TypeAlias = PILImage.Image
 class Encoder(Protocol):
     """Puts images and texts into one vector space.
 
-    Engines differ in data, not in type: ``metric`` says how closeness is read, ``vocabulary`` which texts are understood
-    (``None``: any), ``image_side`` how many pixels of a picture matter. Both ``encode`` methods may be called from several
-    threads at once.
+    Engines differ in data, not in type: ``metric`` says how closeness is read, ``vocabulary`` which texts are
+    understood (``None``: any), ``image_side`` how many pixels of a picture matter. Both ``encode`` methods may be
+    called from several threads at once.
     """
 
     @property
@@ -46,7 +46,7 @@ class Encoder(Protocol):
 
     @property
     def image_side(self) -> int | None:
-        """Pixels of the longest side the encoder looks at: decoders may shrink a picture to twice that. ``None``: all count."""
+        """Longest side the encoder looks at, in pixels; decoders may shrink to twice that. ``None``: no limit."""
 
     def encode_images(self, images: Sequence[Image]) -> Embeddings:
         """Return one vector per picture, (n, dim) float32; unit length where the metric is cosine."""

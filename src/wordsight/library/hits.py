@@ -38,8 +38,8 @@ class Answer:
     """The photos found for one query, best first, sorted by ``(-score, path)``.
 
     ``searched`` photos passed the filters. ``likely`` of the hits have a match estimate of at least one half; with
-    ``likely == 0`` and a calibrated catalogue, nothing there matches. ``notices`` are lines for the user (a query that was
-    cut, say).
+    ``likely == 0`` and a calibrated catalogue, nothing there matches. ``notices`` are lines for the user (a query
+    that was cut, say).
     """
 
     query: Query

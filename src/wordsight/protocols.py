@@ -48,6 +48,10 @@ class Encoder(Protocol):
     def image_side(self) -> int | None:
         """Longest side the encoder looks at, in pixels; decoders may shrink to twice that. ``None``: no limit."""
 
+    @property
+    def label_prompts(self) -> tuple[str, ...]:
+        """Templates that turn a label into texts, ``{}`` standing for it; their mean vector stands for the label."""
+
     def encode_images(self, images: Sequence[Image]) -> Embeddings:
         """Return one vector per picture, (n, dim) float32; unit length where the metric is cosine."""
 
@@ -56,6 +60,9 @@ class Encoder(Protocol):
 
         Raises ``UnknownQuery`` when a closed encoder does not know a text.
         """
+
+    def remarks(self, text: str) -> tuple[str, ...]:
+        """Return what a user should know about how ``text`` is read (that it is cut, say), one line each."""
 
 
 @runtime_checkable

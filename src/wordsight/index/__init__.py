@@ -1,1 +1,11 @@
-"""Vector indexes behind one protocol."""
+"""Vector indexes behind one protocol (``wordsight.protocols.VectorIndex``).
+
+- ``ExactIndex``: scans every row; always right, and fast to about a million rows.
+- ``GraphIndex``: an HNSW graph (usearch); sub-linear beyond that, approximate.
+- ``LayeredIndex``: a large read-only base, the rows added since, and the rows removed since.
+"""
+
+from wordsight.index.exact import ExactIndex
+from wordsight.index.layered import LayeredIndex
+
+__all__ = ["ExactIndex", "LayeredIndex"]  # GraphIndex is imported from its module: usearch costs a tenth of a second

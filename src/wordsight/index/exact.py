@@ -1,0 +1,128 @@
+"""Exact search: every row is compared, in half precision with SIMD kernels."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numkong
+import numpy as np
+from numpy.typing import NDArray
+
+from wordsight.types import Embeddings, Metric, Neighbours, RowIds
+
+# Below this many rows a second thread costs more than it brings.
+_ROWS_PER_THREAD = 50_000
+# A filter that keeps fewer rows than this share is answered by gathering them instead of scanning all.
+_GATHER_BELOW = 0.25
+
+
+class ExactIndex:
+    """Scans all rows. ``ids`` (n,) int64 ascending and ``vectors`` (n, dim) float16 may be memory-mapped."""
+
+    def __init__(
+        self,
+        dim: int,
+        metric: Metric,
+        ids: RowIds | None = None,
+        vectors: NDArray[np.float16] | None = None,
+        *,
+        threads: int = 1,
+    ) -> None:
+        self.dim = dim
+        self.metric = metric
+        self.ids: RowIds = np.empty(0, np.int64) if ids is None else ids
+        self.vectors: NDArray[np.float16] = np.empty((0, dim), np.float16) if vectors is None else vectors
+        self._threads = threads
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def add(self, ids: RowIds, vectors: Embeddings) -> None:
+        """Add rows; an id that is there already is replaced (the last one counts within one call)."""
+        ids, last = _last_of_each(np.asarray(ids, np.int64))
+        new = np.asarray(vectors)[last].astype(np.float16)
+        self.remove(ids)
+        merged = np.concatenate([self.ids, ids])
+        order = np.argsort(merged, kind="stable")
+        self.ids = merged[order]
+        self.vectors = np.concatenate([self.vectors, new.reshape(-1, self.dim)])[order]
+
+    def remove(self, ids: RowIds) -> None:
+        """Remove rows; unknown ids are ignored."""
+        keep = ~np.isin(self.ids, ids)
+        if not keep.all():
+            self.ids, self.vectors = self.ids[keep], self.vectors[keep]
+
+    def search(self, queries: Embeddings, k: int, allowed: RowIds | None = None) -> Neighbours:
+        """Return the ``min(k, rows allowed)`` closest rows of each query, best first, ties by id."""
+        ids, vectors, scores = self.ids, self.vectors, None
+        if allowed is not None:
+            rows = positions(self.ids, allowed)
+            ids = self.ids[rows]
+            if len(rows) < _GATHER_BELOW * len(self.ids):
+                vectors = self.vectors[rows]
+            else:
+                scores = self._scores(queries, self.vectors)[:, rows]
+        if scores is None:
+            scores = self._scores(queries, vectors)
+        return best(ids, scores, k)
+
+    def _scores(self, queries: Embeddings, vectors: NDArray[np.float16]) -> NDArray[np.float32]:
+        half = np.ascontiguousarray(queries, np.float16).reshape(-1, self.dim)
+        out = np.empty((len(half), len(vectors)), np.float32)
+        pieces = min(self._threads, max(1, len(vectors) // _ROWS_PER_THREAD))
+        edges = np.linspace(0, len(vectors), pieces + 1).astype(int)
+
+        def scan(piece: int) -> None:
+            part = slice(edges[piece], edges[piece + 1])
+            out[:, part] = similarity(half, vectors[part], self.metric)
+
+        if pieces == 1:
+            scan(0)
+        else:
+            with ThreadPoolExecutor(pieces) as pool:
+                list(pool.map(scan, range(pieces)))
+        return out
+
+
+def similarity(queries: NDArray[np.float16], vectors: NDArray[np.float16], metric: Metric) -> NDArray[np.float32]:
+    """Return (m, n) scores, higher is better: dot products (cosine of unit vectors) or minus Euclidean distances."""
+    if len(queries) == 0 or len(vectors) == 0:
+        return np.empty((len(queries), len(vectors)), np.float32)
+    if metric is Metric.COSINE:
+        return np.asarray(numkong.cdist(queries, vectors, "dot")).astype(np.float32)
+    squares: NDArray[np.float64] = np.asarray(numkong.cdist(queries, vectors, "sqeuclidean"))
+    return (-np.sqrt(np.maximum(squares, 0.0))).astype(np.float32)
+
+
+def best(ids: RowIds, scores: NDArray[np.float32], k: int) -> Neighbours:
+    """Return the k best columns of (m, n) scores; ties are ordered by id, also at the cut."""
+    n = scores.shape[1]
+    k = max(0, min(k, n))
+    if k == 0:
+        return Neighbours(np.empty((len(scores), 0), np.int64), np.empty((len(scores), 0), np.float32))
+    found = np.empty((len(scores), k), np.int64)
+    values = np.empty((len(scores), k), np.float32)
+    for i, row in enumerate(scores):
+        threshold = np.partition(row, n - k)[n - k]
+        candidates = np.flatnonzero(row >= threshold)  # all ties at the cut take part, so the order is total
+        order = np.lexsort((ids[candidates], -row[candidates]))[:k]
+        found[i], values[i] = ids[candidates[order]], row[candidates[order]]
+    return Neighbours(found, values)
+
+
+def positions(ids: RowIds, wanted: RowIds) -> NDArray[np.intp]:
+    """Return the ascending places of ``wanted`` (any order, unknown ones left out) in the ascending ``ids``."""
+    wanted = np.unique(wanted)
+    if len(ids) == 0 or len(wanted) == 0:
+        return np.empty(0, np.intp)
+    places: NDArray[np.intp] = np.searchsorted(ids, wanted)
+    places[places == len(ids)] = 0
+    known: NDArray[np.intp] = places[ids[places] == wanted]
+    return known
+
+
+def _last_of_each(ids: RowIds) -> tuple[RowIds, NDArray[np.intp]]:
+    """Return the distinct ids and, of each, the place of its last occurrence."""
+    distinct, first_from_end = np.unique(ids[::-1], return_index=True)
+    return distinct, len(ids) - 1 - first_from_end

@@ -1,0 +1,123 @@
+"""Approximate search: an HNSW graph (usearch) over the rows of an exact index.
+
+Malkov and Yashunin, "Efficient and robust approximate nearest neighbor search using Hierarchical Navigable Small World
+graphs", 2016. The graph proposes candidates; the exact rows score them, so scores and order equal exact search.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from usearch.index import Index
+
+from wordsight.errors import CatalogueError
+from wordsight.index.exact import ExactIndex, best, positions, similarity
+from wordsight.types import Embeddings, Metric, Neighbours, RowIds
+
+_KIND = {Metric.COSINE: "ip", Metric.EUCLIDEAN: "l2sq"}
+CONNECTIVITY = 16
+EXPANSION_ADD = 128
+EXPANSION_SEARCH = 128
+# With a filter the graph is asked for this many times k / (share of rows allowed) candidates ...
+_OVERFETCH = 3.0
+# ... and not used at all where it would have to visit more than this many: scanning the allowed rows is then cheaper.
+_MOST_CANDIDATES = 4_000
+
+
+class GraphIndex:
+    """An HNSW graph beside the exact rows it was built from."""
+
+    def __init__(self, rows: ExactIndex, graph: Index | None = None) -> None:
+        self.dim = rows.dim
+        self.metric = rows.metric
+        self.rows = rows
+        self._graph = _empty(rows.dim, rows.metric) if graph is None else graph
+        if len(self._graph) != len(rows):
+            raise CatalogueError(
+                f"the graph holds {len(self._graph)} rows and the vectors {len(rows)}: rebuild the index"
+            )
+
+    @classmethod
+    def build(cls, rows: ExactIndex, *, threads: int = 0) -> GraphIndex:
+        """Build the graph over ``rows``; ``threads`` 0 takes all cores."""
+        graph = _empty(rows.dim, rows.metric)
+        if len(rows):
+            graph.add(np.asarray(rows.ids), np.asarray(rows.vectors), threads=threads)
+        return cls(rows, graph)
+
+    @classmethod
+    def open(cls, file: Path, rows: ExactIndex) -> GraphIndex:
+        """Memory-map a saved graph; raises ``CatalogueError`` when it is damaged or not that of ``rows``."""
+        try:
+            graph = Index.restore(str(file), view=True)
+        except (RuntimeError, ValueError, OSError) as error:
+            raise CatalogueError(f"{file} is not a readable graph: {error}") from error
+        if graph is None or graph.ndim != rows.dim:
+            raise CatalogueError(f"{file} is not a graph of {rows.dim} dimensions")
+        return cls(rows, graph)
+
+    def save(self, file: Path) -> None:
+        """Write the graph; the caller replaces files atomically."""
+        self._graph.save(str(file))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def add(self, ids: RowIds, vectors: Embeddings) -> None:
+        """Add rows; an id that is there already is replaced."""
+        self.remove(ids)
+        before = self.rows.ids
+        self.rows.add(ids, vectors)
+        new = np.setdiff1d(self.rows.ids, before)
+        self._graph.add(new, self.rows.vectors[positions(self.rows.ids, new)])
+
+    def remove(self, ids: RowIds) -> None:
+        """Remove rows; unknown ids are ignored."""
+        known = np.intersect1d(self.rows.ids, ids)
+        if len(known):
+            self._graph.remove(known)
+            self.rows.remove(known)
+
+    def search(self, queries: Embeddings, k: int, allowed: RowIds | None = None) -> Neighbours:
+        """Return the ``min(k, rows allowed)`` closest rows that the graph finds, best first, ties by id.
+
+        A filter widens the search by its selectivity; a narrow one is answered exactly, by scanning what it allows.
+        """
+        queries = np.asarray(queries, np.float32).reshape(-1, self.dim)
+        if allowed is not None:
+            allowed = self.rows.ids[positions(self.rows.ids, allowed)]
+        eligible = len(self) if allowed is None else len(allowed)
+        k = min(k, eligible)
+        wanted = int(k * _OVERFETCH * (1.0 if allowed is None else len(self) / max(1, eligible)))
+        if k == 0 or wanted >= min(len(self), _MOST_CANDIDATES):
+            return self.rows.search(queries, k, allowed)
+        self._graph.expansion_search = max(EXPANSION_SEARCH, wanted)  # type: ignore[misc]  # it has a setter
+        found = np.empty((len(queries), k), np.int64)
+        values = np.empty((len(queries), k), np.float32)
+        for i, query in enumerate(queries):
+            answer = self._one(query, k, wanted, allowed)
+            found[i], values[i] = answer.ids[0], answer.scores[0]
+        return Neighbours(found, values)
+
+    def _one(self, query: NDArray[np.float32], k: int, wanted: int, allowed: RowIds | None) -> Neighbours:
+        matches = self._graph.search(query.astype(np.float16), wanted)
+        candidates = np.sort(np.asarray(matches.keys, np.int64))
+        if allowed is not None:
+            candidates = candidates[np.isin(candidates, allowed, assume_unique=True)]
+        if len(candidates) < k:  # the graph met too few that pass the filter
+            return self.rows.search(query[None], k, allowed)
+        vectors = self.rows.vectors[positions(self.rows.ids, candidates)]
+        return best(candidates, similarity(query[None].astype(np.float16), vectors, self.metric), k)
+
+
+def _empty(dim: int, metric: Metric) -> Index:
+    return Index(
+        ndim=dim,
+        metric=_KIND[metric],
+        dtype="f16",
+        connectivity=CONNECTIVITY,
+        expansion_add=EXPANSION_ADD,
+        expansion_search=EXPANSION_SEARCH,
+    )

@@ -1,0 +1,44 @@
+"""From a name to an encoder."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from wordsight.errors import UnknownEncoder
+from wordsight.protocols import Encoder
+
+DEFAULT = "mini"
+MODELS = Path(__file__).parent / "models"
+PLUGIN_GROUP = "wordsight.encoders"
+
+
+def encoder_names() -> tuple[str, ...]:
+    """Return the names that need no path: shipped models, then installed plug-ins."""
+    shipped = sorted(file.parent.name for file in MODELS.glob("*/model.json"))
+    plugins = sorted(entry.name for entry in entry_points(group=PLUGIN_GROUP))
+    return (*shipped, *plugins)
+
+
+def load_encoder(name: str = DEFAULT) -> Encoder:
+    """Return the encoder called ``name``: a shipped model, a plug-in, or a path to a model folder.
+
+    A plug-in is an entry point of the group ``wordsight.encoders`` that names a callable without arguments.
+    Nothing heavy is loaded before the first call to ``encode_*``. Raises ``UnknownEncoder`` or ``ModelError``.
+    """
+    if (MODELS / name / "model.json").is_file() and Path(name).name == name:
+        return _onnx(MODELS / name)
+    if Path(name).is_dir():
+        return _onnx(Path(name))
+    for entry in entry_points(group=PLUGIN_GROUP):
+        if entry.name == name:
+            encoder: Encoder = entry.load()()
+            return encoder
+    known = ", ".join(encoder_names())
+    raise UnknownEncoder(f"no encoder is called {name!r}: expected one of {known}, or the path of a model folder")
+
+
+def _onnx(folder: Path) -> Encoder:
+    from wordsight.encoders.onnx import OnnxEncoder
+
+    return OnnxEncoder(folder)

@@ -1,0 +1,98 @@
+"""Every vector index passes one contract suite."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from wordsight.errors import CatalogueError
+from wordsight.index import ExactIndex, LayeredIndex
+from wordsight.index.exact import best
+from wordsight.index.graph import GraphIndex
+from wordsight.testing import check_index
+from wordsight.types import Metric
+
+INDEXES = {
+    "exact": ExactIndex,
+    "exact, two threads": lambda dim, metric: ExactIndex(dim, metric, threads=2),
+    "graph": lambda dim, metric: GraphIndex(ExactIndex(dim, metric)),
+    "layers on exact": lambda dim, metric: LayeredIndex(ExactIndex(dim, metric)),
+    "layers on graph": lambda dim, metric: LayeredIndex(GraphIndex(ExactIndex(dim, metric))),
+}
+
+
+@pytest.mark.parametrize("name", INDEXES)
+@pytest.mark.parametrize("seed", range(3))
+def test_obeys_the_protocol(name: str, seed: int) -> None:
+    check_index(INDEXES[name], seed=seed)
+
+
+def test_the_suite_finds_a_wrong_order() -> None:
+    class Reversed(ExactIndex):
+        def search(self, queries, k, allowed=None):
+            found = super().search(queries, k, allowed)
+            return type(found)(found.ids[:, ::-1], found.scores[:, ::-1])
+
+    with pytest.raises(AssertionError):
+        check_index(Reversed)
+
+
+def test_layers_over_a_filled_base() -> None:
+    rng = np.random.default_rng(0)
+    vectors = rng.standard_normal((50, 8)).astype(np.float32)
+    base = ExactIndex(8, Metric.EUCLIDEAN, np.arange(50), vectors.astype(np.float16))
+    layered = LayeredIndex(base, removed=np.asarray([7, 3]))
+    assert len(layered) == 48
+    layered.add(np.asarray([60, 5]), vectors[[7, 6]])  # 5 moves to where 6 is, 60 to where 7 was
+    assert len(layered) == 49
+    found = layered.search(vectors[[7, 6]], 2)
+    assert found.ids[0, 0] == 60
+    assert found.ids[1].tolist() == [5, 6]
+    assert 3 not in layered.search(vectors[[3]], 49).ids
+
+
+def filled(n: int, dim: int = 32, seed: int = 1) -> tuple[ExactIndex, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    vectors = rng.standard_normal((n, dim)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return ExactIndex(dim, Metric.COSINE, np.arange(n) * 3, vectors.astype(np.float16)), vectors
+
+
+def test_graph_recall_with_and_without_filters() -> None:
+    rows, _ = filled(6000)
+    graph = GraphIndex.build(rows)
+    queries = filled(40, seed=9)[1]
+    for share in (1.0, 0.5, 0.1, 0.02, 0.001):
+        allowed = None if share == 1.0 else rows.ids[: int(share * len(rows))]
+        exact, found = rows.search(queries, 10, allowed), graph.search(queries, 10, allowed)
+        assert found.ids.shape == exact.ids.shape
+        recall = np.mean([np.isin(e, f).mean() for e, f in zip(exact.ids, found.ids, strict=True)])
+        assert recall >= 0.95, f"share {share}: recall {recall}"
+
+
+def test_graph_file_round_trip_and_damage(tmp_path) -> None:
+    rows, vectors = filled(300)
+    file = tmp_path / "graph"
+    GraphIndex.build(rows).save(file)
+    again = GraphIndex.open(file, rows)
+    assert (again.search(vectors[:5], 1).ids[:, 0] == rows.ids[:5]).all()
+    with pytest.raises(CatalogueError, match="rebuild"):
+        GraphIndex.open(file, filled(299)[0])
+    file.write_bytes(b"not a graph")
+    with pytest.raises(CatalogueError):
+        GraphIndex.open(file, rows)
+
+
+@given(
+    st.lists(st.integers(0, 4), min_size=1, max_size=40),
+    st.integers(0, 50),
+    st.randoms(use_true_random=False),
+)
+@settings(max_examples=200, deadline=None)
+def test_best_is_a_total_order(values: list[int], k: int, random) -> None:
+    ids = list(range(len(values)))
+    random.shuffle(ids)
+    found = best(np.asarray(ids, np.int64), np.asarray([values], np.float32), k)
+    want = sorted(zip((-v for v in values), ids, strict=True))[:k]
+    assert found.ids[0].tolist() == [i for _, i in want]
+    assert found.scores[0].tolist() == [-v for v, _ in want]

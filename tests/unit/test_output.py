@@ -162,7 +162,7 @@ def drawn(answers: Answer | list[Answer], width: int = 100, **more: object) -> s
 def test_table(width: int, update: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.chdir("/")
-    plain = re.sub(r"\x1b(\[[0-9;]*m|\]8;[^\x1b]*\x1b\\\\)", "", drawn([ANSWER, OTHER, EMPTY], width))
+    plain = re.sub(r"\x1b(\[[0-9;]*m|\]8;[^\x1b]*\x1b\\)", "", drawn([ANSWER, OTHER, EMPTY], width))
     assert "\x1b" not in plain
     check_golden(f"table-{width}.txt", plain.encode(), update)
 

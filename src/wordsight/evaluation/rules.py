@@ -1,0 +1,51 @@
+"""Decision rules: which of the scored images are the answer. Values that any engine's scores can be given to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordsight.types import Scores
+
+
+@dataclass(frozen=True, slots=True)
+class TopK:
+    """The ``k`` best images of each query; of equal scores the first column, so let the columns be sorted by id."""
+
+    k: int
+
+    def __post_init__(self) -> None:
+        if self.k < 0:
+            raise ValueError(f"k must not be negative, got {self.k}")
+
+    def select(self, scores: Scores) -> NDArray[np.bool_]:
+        """Return a mask of the same shape (queries, images) with ``min(k, images)`` in each row."""
+        mask = np.zeros(scores.shape, dtype=np.bool_)
+        best = np.argsort(-scores, axis=1, kind="stable")[:, : self.k]
+        np.put_along_axis(mask, best, True, axis=1)
+        return mask
+
+
+@dataclass(frozen=True, slots=True)
+class AtLeast:
+    """Every image whose score reaches ``threshold``; it means the same for all queries only if their scores do."""
+
+    threshold: float
+
+    def select(self, scores: Scores) -> NDArray[np.bool_]:
+        """Return a mask of the same shape (queries, images)."""
+        return np.asarray(scores >= self.threshold, dtype=np.bool_)
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """Every image goes to the one query that scores it best: the cluster rule, ``KMeans.predict(x) == label``."""
+
+    def select(self, scores: Scores) -> NDArray[np.bool_]:
+        """Return a mask of the same shape (queries, images) with one query a column; equal scores go to the first."""
+        mask = np.zeros(scores.shape, dtype=np.bool_)
+        if len(scores):
+            mask[scores.argmax(axis=0), np.arange(scores.shape[1])] = True
+        return mask

@@ -1,0 +1,82 @@
+"""The noun of this folder: a retrieval task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from enum import Enum
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+from wordsight.protocols import Image
+from wordsight.types import Qrels
+
+
+class TaskKind(Enum):
+    """What the texts are, which decides the measures that make sense."""
+
+    SINGLE_LABEL = "single-label"
+    """Every picture has exactly one label: it can also be classified."""
+    MULTI_LABEL = "multi-label"
+    """A picture has any number of labels."""
+    CAPTION = "caption"
+    """Every text is a sentence about one picture."""
+
+
+class TaskQuery(NamedTuple):
+    """One text to look for: an id without blanks, and its wordings (several are averaged into one query)."""
+
+    query_id: str
+    texts: tuple[str, ...]
+
+
+class TaskImage(NamedTuple):
+    """One picture of the gallery: an id without blanks, and how to read it.
+
+    ``load(side)`` decodes it, at no less than twice ``side`` where that is given; raises ``ImageError``.
+    """
+
+    image_id: str
+    load: Callable[[int | None], Image]
+
+
+@dataclass(frozen=True, slots=True)
+class RetrievalTask:
+    """Texts, a gallery whose pictures are read when they are needed, and what is right.
+
+    ``split`` is the part of the data set, as its files call it ("all" where they name none). Ids are unique.
+    """
+
+    name: str
+    kind: TaskKind
+    split: str
+    queries: tuple[TaskQuery, ...]
+    images: tuple[TaskImage, ...]
+    qrels: Qrels
+
+    def restricted(self, image_ids: Collection[str]) -> RetrievalTask:
+        """Return the task on these pictures only.
+
+        Captions go with their picture. Labels stay, for they are still among the answers a picture could get.
+        """
+        kept = frozenset(image_ids)
+        grades = {q: {i: g for i, g in row.items() if i in kept} for q, row in self.qrels.grades.items()}
+        queries = self.queries
+        if self.kind is TaskKind.CAPTION:
+            queries = tuple(query for query in queries if grades.get(query.query_id))
+        names = {query.query_id for query in queries}
+        qrels = Qrels(
+            {q: row for q, row in grades.items() if q in names},
+            {q: images & kept for q, images in self.qrels.ignored.items() if q in names},
+        )
+        return replace(self, queries=queries, images=tuple(i for i in self.images if i.image_id in kept), qrels=qrels)
+
+    def sample(self, limit: int) -> RetrievalTask:
+        """Return the task on ``limit`` pictures, evenly spaced: files sorted by class still give all classes."""
+        total = len(self.images)
+        if limit >= total:
+            return self
+        return self.restricted([self.images[place * total // limit].image_id for place in range(limit)])
+
+
+Loader: TypeAlias = Callable[[Path, str | None], RetrievalTask]

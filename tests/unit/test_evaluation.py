@@ -213,5 +213,7 @@ def test_files_that_cannot_be_read(tmp_path, reader):
 def test_ids_with_blanks_are_not_written(tmp_path):
     with pytest.raises(BadInput, match="'a b'"):
         write_qrels(Qrels({"a b": {"x": 1}}, {}), tmp_path / "qrels")
+    with pytest.raises(BadInput, match="cannot be written"):
+        write_qrels(Qrels({}, {}), tmp_path)
     with pytest.raises(BadInput, match="''"):
         write_run(Run("", {"q": Ranking.from_scores("q", {"x": 1.0})}), tmp_path / "run")

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from wordsight.errors import BadInput
 from wordsight.types import Qrels, Ranking, Run
@@ -17,9 +19,9 @@ _IGNORED = -1
 
 
 def write_run(run: Run, path: Path) -> None:
-    """Write a run; raises ``BadInput`` for an id or a name that holds blanks or is empty."""
+    """Write a run; raises ``BadInput`` for ids or a name with blanks, or where it cannot be written."""
     tag = _word(run.name)
-    with path.open("w", encoding="utf-8", newline="\n") as file:
+    with _created(path) as file:
         for query_id, ranking in run.rankings.items():
             query = _word(query_id)
             for hit in ranking:
@@ -43,8 +45,8 @@ def read_run(path: Path) -> Run:
 
 
 def write_qrels(qrels: Qrels, path: Path) -> None:
-    """Write what is right; raises ``BadInput`` for an id that holds blanks or is empty."""
-    with path.open("w", encoding="utf-8", newline="\n") as file:
+    """Write what is right; raises ``BadInput`` for ids with blanks, or where it cannot be written."""
+    with _created(path) as file:
         for query_id, row in qrels.grades.items():
             ignored = dict.fromkeys(sorted(qrels.ignored.get(query_id, ())), _IGNORED)
             for image_id, grade in {**row, **ignored}.items():
@@ -68,6 +70,15 @@ def read_qrels(path: Path) -> Qrels:
         else:
             row[image] = grade
     return Qrels(grades, {query: frozenset(images) for query, images in ignored.items()})
+
+
+@contextmanager
+def _created(path: Path) -> Iterator[TextIO]:
+    try:
+        with path.open("w", encoding="utf-8", newline="\n") as file:
+            yield file
+    except OSError as error:
+        raise BadInput(f"{path} cannot be written: {error}") from error
 
 
 def _fields(path: Path, layout: str) -> Iterator[tuple[str, list[str]]]:

@@ -14,7 +14,8 @@ from wordsight.errors import BadInput
 from wordsight.types import Qrels
 
 PUBLISHED = (
-    "https://forms.illinois.edu/sec/1713398 (Flickr8k), https://shannon.cs.illinois.edu/DenotationGraph/ (Flickr30k), "
+    "https://hockenmaier.cs.illinois.edu/Framing_Image_Description/KCCA.html (Flickr8k), "
+    "https://shannon.cs.illinois.edu/DenotationGraph/ (Flickr30k), "
     "https://cocodataset.org (COCO); or make your own: images/ and captions.csv (image, caption_id, split, caption)"
 )
 # Where a set has several, papers report the first of these.

@@ -152,7 +152,7 @@ class _Cut(Protocol):
 
 
 _VOC = "Everingham et al. 2010, IJCV 88, section 4.2"
-_SUCCESS = "'R@k' of the CLIP papers (Radford et al. 2021, section 3.1); 'success' of TREC"
+_SUCCESS = "'R@k' of the CLIP papers (Radford et al. 2021, image and text retrieval); 'success' of TREC"
 _CUT: dict[str, tuple[str, str, str, _Cut]] = {
     "P": ("share of the first k that is relevant", "hits(k) / k", "trec_eval P", _precision),
     "R": ("share of the relevant that is among the first k", "hits(k) / R", "trec_eval recall", _recall),
@@ -210,7 +210,7 @@ _PLAIN = {
             "mean_per_class",
             "accuracy among the images of each class, averaged over the classes",
             "1/C sum_c accuracy(images of c)",
-            "the usual protocol of Caltech-101 and of CLIP's table 9 for unbalanced sets",
+            "the usual protocol of Caltech-101, whose classes differ in size",
             partial(_success, k=1),
             turned=True,
             by_text=True,

@@ -1,1 +1,22 @@
 """The catalogue of a photo folder on disk: scan, sync, store, search."""
+
+from wordsight.library.catalogue import Catalogue, default_location
+from wordsight.library.filters import Filters
+from wordsight.library.health import Health
+from wordsight.library.hits import Answer, PhotoHit
+from wordsight.library.language import parse
+from wordsight.library.library import Library
+from wordsight.library.sync import Progress, SyncReport
+
+__all__ = [
+    "Answer",
+    "Catalogue",
+    "Filters",
+    "Health",
+    "Library",
+    "PhotoHit",
+    "Progress",
+    "SyncReport",
+    "default_location",
+    "parse",
+]

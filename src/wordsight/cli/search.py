@@ -1,0 +1,157 @@
+"""``wordsight search``: words and pictures in, photos out."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from wordsight.cli.options import CatalogOption, EncoderOption, QuietOption, notice, open_library
+
+if TYPE_CHECKING:
+    from wordsight.library import Answer
+
+_FILTERS = "Filters"
+_OUTPUT = "Output"
+
+
+def search(
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            help='What to look for: "two dogs in snow", dog + beach - people, 2:cat + ./like-this.jpg',
+            show_default=False,
+        ),
+    ],
+    within: Annotated[
+        list[Path] | None, typer.Option("--in", help="Search this indexed folder only; repeatable.")
+    ] = None,
+    top: Annotated[int, typer.Option("--top", "-t", min=1, help="How many photos at most.")] = 10,
+    matches_only: Annotated[
+        bool, typer.Option("--matches-only", help="Leave out photos that probably do not match.")
+    ] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Show the nearest photos also where nothing matches.")
+    ] = False,
+    encoder: EncoderOption = "mini",
+    catalog: CatalogOption = None,
+    since: Annotated[
+        str | None, typer.Option(help="Taken then or later: 2021, 2021-06-15, 30d.", rich_help_panel=_FILTERS)
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(help="Taken then or earlier; the whole period counts.", rich_help_panel=_FILTERS)
+    ] = None,
+    under: Annotated[list[Path] | None, typer.Option(help="In or below this folder.", rich_help_panel=_FILTERS)] = None,
+    camera: Annotated[str | None, typer.Option(help="Part of the camera's name.", rich_help_panel=_FILTERS)] = None,
+    kind: Annotated[
+        list[str] | None, typer.Option("--type", help="File type: jpg, png, heic.", rich_help_panel=_FILTERS)
+    ] = None,
+    min_size: Annotated[
+        str | None, typer.Option(help="File size at least: 500kB, 2MB.", rich_help_panel=_FILTERS)
+    ] = None,
+    max_size: Annotated[str | None, typer.Option(help="File size at most.", rich_help_panel=_FILTERS)] = None,
+    min_side: Annotated[
+        int | None, typer.Option(help="Pixels of the shorter side at least.", rich_help_panel=_FILTERS)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.", rich_help_panel=_OUTPUT)] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="CSV with a header.", rich_help_panel=_OUTPUT)] = False,
+    paths: Annotated[
+        bool, typer.Option("--paths", "-f", "--filepath-only", help="Paths only.", rich_help_panel=_OUTPUT)
+    ] = False,
+    zero: Annotated[
+        bool, typer.Option("-0", help="Paths that end with NUL, for xargs -0.", rich_help_panel=_OUTPUT)
+    ] = False,
+    trec: Annotated[bool, typer.Option("--trec", help="A TREC run.", rich_help_panel=_OUTPUT)] = False,
+    html: Annotated[
+        Path | None, typer.Option(help="Also write a contact sheet to this file.", rich_help_panel=_OUTPUT)
+    ] = None,
+    preview: Annotated[bool, typer.Option(help="Thumbnails in the terminal.", rich_help_panel=_OUTPUT)] = False,
+    quiet: QuietOption = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Tell what was searched and how long it took.")
+    ] = False,
+) -> None:
+    """Search the catalogue. Exit status: 0 photos found, 1 none, 2 error."""
+    import time
+
+    from wordsight.library import Filters
+
+    started = time.perf_counter()
+    format = _format(json=as_json, csv=as_csv, paths=paths, paths0=zero, trec=trec)
+    filters = Filters.read(
+        since=since,
+        until=until,
+        under=under or (),
+        camera=camera,
+        types=kind or (),
+        min_size=min_size,
+        max_size=max_size,
+        min_side=min_side,
+    )
+    with open_library(encoder, catalog) as library:
+        answer = library.search(words, top=top, within=within or (), filters=filters, matches_only=matches_only)
+    for line in answer.notices:
+        notice(line, quiet=quiet)
+    # For people, ten wrong photos are worse than none; programs decide by the match estimate that they get.
+    nothing = answer.nothing_matches and (matches_only or (format is None and not everything))
+    found = bool(answer.hits) and not nothing
+    if nothing:
+        from wordsight.cli.table import nothing_matches
+
+        notice(nothing_matches(answer))
+    _print(answer if found else _without_hits(answer), format)
+    if html is not None and found:
+        _write_html(answer, html, quiet)
+    if preview and found:
+        _preview(answer, quiet)
+    if verbose:
+        seconds = time.perf_counter() - started
+        notice(f"{answer.searched:,} pictures searched with {encoder} in {seconds * 1e3:.0f} ms")
+    if not found:
+        if not nothing:
+            notice("no photo passes the filters" if answer.searched == 0 else "no hit", quiet=quiet)
+        raise typer.Exit(1)
+
+
+def _format(**chosen: bool) -> str | None:
+    from wordsight.errors import BadInput
+
+    names = [name for name, wanted in chosen.items() if wanted]
+    if len(names) > 1:
+        raise BadInput(f"choose one output format, not {' and '.join(names)}")
+    return names[0] if names else None
+
+
+def _without_hits(answer: Answer) -> Answer:
+    from dataclasses import replace
+
+    return replace(answer, hits=())
+
+
+def _print(answer: Answer, format: str | None) -> None:
+    from wordsight.cli import output
+
+    if format is None and sys.stdout.isatty():
+        from wordsight.cli.table import show
+
+        with output.quiet_pipe(sys.stdout):
+            show(answer)
+    else:
+        output.write(answer, format or output.Format.TEXT, sys.stdout)
+
+
+def _write_html(answer: Answer, file: Path, quiet: bool) -> None:
+    from wordsight.cli.sheet import write_sheet
+
+    for reason in write_sheet(answer, file, title=answer.query.source or "Photo search"):
+        notice(reason, quiet=quiet)
+    notice(f"contact sheet: {file.absolute().as_uri()}", quiet=quiet)
+
+
+def _preview(answer: Answer, quiet: bool) -> None:
+    from wordsight.cli.preview import preview
+
+    for line in preview(answer):
+        notice(line, quiet=quiet)

@@ -1,0 +1,273 @@
+"""The catalogue on disk: one SQLite database (the truth) and index files derived from it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from wordsight.errors import BadInput, CatalogueBusy, CatalogueError, EncoderMismatch
+from wordsight.library import schema
+from wordsight.protocols import Encoder
+from wordsight.types import Embeddings, Metric, RowIds
+
+ENVIRONMENT = "WORDSIGHT_CATALOG"
+_DATABASE = "catalogue.sqlite3"
+
+
+def default_location() -> Path:
+    """Return where the catalogue lives: ``$WORDSIGHT_CATALOG``, else the user's data folder (XDG on Linux)."""
+    if chosen := os.environ.get(ENVIRONMENT):
+        return Path(chosen).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("wordsight", appauthor=False))
+
+
+def below(path: bytes) -> tuple[bytes, bytes]:
+    """Return the bounds, inclusive and exclusive, between which the paths below ``path`` sort."""
+    stem = path.rstrip(os.sep.encode())
+    return stem + os.sep.encode(), stem + chr(ord(os.sep) + 1).encode()
+
+
+def as_text(path: Path | str) -> bytes:
+    """Return a path as the bytes to bind in ``CAST(? AS TEXT)``: file names need not be valid UTF-8."""
+    return os.fsencode(path)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEncoder:
+    """An encoder as the catalogue knows it."""
+
+    id: int
+    name: str
+    fingerprint: str
+    dim: int
+    metric: Metric
+
+
+class Catalogue:
+    """An open catalogue folder. Use as a context manager.
+
+    Readers work at any time, also while another process writes (SQLite's write-ahead log). Writing happens inside
+    ``writing()``, by one process at a time.
+    """
+
+    def __init__(self, location: Path, connection: sqlite3.Connection) -> None:
+        self.location = location
+        self.db = connection
+
+    @classmethod
+    def open(cls, location: Path | None = None, *, create: bool = False) -> Catalogue:
+        """Open the catalogue in folder ``location``; ``create`` makes or migrates it, else it is opened read-only.
+
+        Raises ``CatalogueError`` where there is none, or it is damaged, or of a newer wordsight.
+        """
+        location = (default_location() if location is None else location).absolute()
+        file = location / _DATABASE
+        try:
+            if create:
+                location.mkdir(parents=True, exist_ok=True)
+                connection = sqlite3.connect(file, timeout=30, isolation_level=None)
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = NORMAL")
+                with _writer(location):
+                    schema.migrate(connection)
+            else:
+                if not file.is_file():
+                    raise CatalogueError(f"no catalogue at {location}: build one with `wordsight index FOLDER`")
+                connection = _connect_reader(file)
+                if schema.check(connection) < schema.VERSION:
+                    raise CatalogueError(
+                        f"the catalogue at {location} is of an older version: `wordsight index` migrates it"
+                    )
+        except OSError as error:
+            raise CatalogueError(f"cannot use {location} as a catalogue: {error}") from error
+        except sqlite3.Error as error:
+            raise CatalogueError(f"cannot use {file} as a catalogue: {error}") from error
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.text_factory = _decode
+        return cls(location, connection)
+
+    def __enter__(self) -> Catalogue:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.db.close()
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold the right to write; raises ``CatalogueBusy`` when another process has it.
+
+        SQLite errors inside (a full disk, say) become ``CatalogueError``; what was committed before stays.
+        """
+        with _writer(self.location):
+            try:
+                yield
+            except sqlite3.Error as error:
+                raise CatalogueError(
+                    f"writing to {self.location} failed: {error}. What was indexed before is kept; "
+                    "make room or fix the cause, and run the same command again"
+                ) from error
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commit all or nothing."""
+        self.db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            if self.db.in_transaction:
+                self.db.execute("ROLLBACK")
+            raise
+        self.db.execute("COMMIT")
+
+    @cached_property
+    def identity(self) -> str:
+        """A random name that no other catalogue has, also one made anew at the same place."""
+        return str(self.db.execute("SELECT id FROM identity").fetchone()[0])
+
+    def roots(self) -> list[Path]:
+        """Return the folders that were indexed."""
+        return [Path(path) for (path,) in self.db.execute("SELECT path FROM roots ORDER BY path")]
+
+    def root_of(self, folder: Path) -> Path | None:
+        """Return the indexed folder that is or contains ``folder``."""
+        return next((root for root in self.roots() if folder.is_relative_to(root)), None)
+
+    def add_root(self, path: Path) -> int:
+        """Return the id of the indexed folder that is or contains ``path``, made where there is none.
+
+        Indexed folders below a new one become part of it, so that each file belongs to one root.
+        """
+        home = self.root_of(path) or path
+        self.db.execute("INSERT OR IGNORE INTO roots (path) VALUES (CAST(? AS TEXT))", [as_text(home)])
+        row = self.db.execute("SELECT id FROM roots WHERE path = CAST(? AS TEXT)", [as_text(home)]).fetchone()
+        for inner in self.roots():
+            if inner != home and inner.is_relative_to(home):
+                bound = [row[0], as_text(inner)]
+                self.db.execute(
+                    "UPDATE folders SET root_id = ? WHERE root_id = "
+                    "(SELECT id FROM roots WHERE path = CAST(? AS TEXT))",
+                    bound,
+                )
+                self.db.execute("DELETE FROM roots WHERE path = CAST(? AS TEXT)", bound[1:])
+        return int(row[0])
+
+    def encoders(self) -> list[StoredEncoder]:
+        """Return the encoders the catalogue holds vectors of, oldest first."""
+        rows = self.db.execute("SELECT id, name, fingerprint, dim, metric FROM encoders ORDER BY id")
+        return [StoredEncoder(i, name, print_, dim, Metric(metric)) for i, name, print_, dim, metric in rows]
+
+    def encoder_row(self, encoder: Encoder) -> StoredEncoder:
+        """Return the catalogue's record of ``encoder``; raises ``EncoderMismatch`` when it holds only others."""
+        stored = self.encoders()
+        for row in stored:
+            if row.fingerprint == encoder.fingerprint:
+                return row
+        if not stored:
+            raise CatalogueError(f"the catalogue at {self.location} is empty: run `wordsight index FOLDER` first")
+        held = " and ".join(f"{row.name} ({row.fingerprint})" for row in stored)
+        raise EncoderMismatch(
+            f"the catalogue holds vectors of {held}, but {encoder.name} ({encoder.fingerprint}) was asked for: use "
+            f"--encoder {stored[-1].name}, or index for {encoder.name} beside it with "
+            f"`wordsight index FOLDER --encoder {encoder.name} --beside`"
+        )
+
+    def add_encoder(self, encoder: Encoder, *, beside: bool = False) -> StoredEncoder:
+        """Return the record of ``encoder``, made where the catalogue is empty or ``beside`` asks for one more."""
+        if self.encoders() and not beside:
+            return self.encoder_row(encoder)
+        self.db.execute(
+            "INSERT OR IGNORE INTO encoders (name, fingerprint, dim, metric, created_at) VALUES (?, ?, ?, ?, ?)",
+            [encoder.name, encoder.fingerprint, encoder.dim, encoder.metric.value, now()],
+        )
+        return self.encoder_row(encoder)
+
+    def vectors_after(self, encoder: StoredEncoder, last: int) -> tuple[RowIds, Embeddings]:
+        """Return ids and vectors, (n,) and (n, dim), of the vectors with an id above ``last``."""
+        rows = self.db.execute(
+            "SELECT id, vector FROM vectors WHERE encoder_id = ? AND id > ? ORDER BY id", [encoder.id, last]
+        ).fetchall()
+        ids = np.asarray([row[0] for row in rows], np.int64)
+        return ids, unpack([row[1] for row in rows], encoder.dim)
+
+    def removed(self, encoder: StoredEncoder) -> RowIds:
+        """Return the ids of vectors that were removed and may still be in an index file."""
+        rows = self.db.execute("SELECT vector_id FROM removed WHERE encoder_id = ? ORDER BY 1", [encoder.id])
+        return np.asarray([row[0] for row in rows], np.int64)
+
+    def vector_count(self, encoder: StoredEncoder) -> int:
+        """Return how many pictures have a vector of ``encoder``."""
+        row = self.db.execute("SELECT count(*) FROM vectors WHERE encoder_id = ?", [encoder.id]).fetchone()
+        return int(row[0])
+
+    def forget(self, root: Path) -> None:
+        """Remove the indexed folder ``root`` with all that is known of it; the photos are not touched."""
+        with self.transaction():
+            done = self.db.execute("DELETE FROM roots WHERE path = CAST(? AS TEXT)", [as_text(root)])
+            if not done.rowcount:
+                known = ", ".join(map(str, self.roots())) or "none"
+                raise BadInput(f"{root} is not an indexed folder; these are: {known}")
+            self.drop_orphans()
+
+    def drop_orphans(self) -> None:
+        """Remove folders without files, and contents (with their vectors) that no file has."""
+        self.db.execute("DELETE FROM folders WHERE id NOT IN (SELECT folder_id FROM files)")
+        self.db.execute(
+            "DELETE FROM contents WHERE id NOT IN (SELECT content_id FROM files WHERE content_id IS NOT NULL)"
+        )
+
+
+def pack(vectors: Embeddings) -> list[bytes]:
+    """Return each row as the bytes that the catalogue stores: little-endian float16."""
+    return [row.tobytes() for row in np.asarray(vectors).astype("<f2")]
+
+
+def unpack(blobs: Iterable[bytes], dim: int) -> Embeddings:
+    """Return stored rows as (n, dim) float32."""
+    return np.frombuffer(b"".join(blobs), "<f2").reshape(-1, dim).astype(np.float32)
+
+
+def now() -> str:
+    """Return the present time, UTC, to the second."""
+    return datetime.now().astimezone().isoformat(timespec="seconds")
+
+
+def _decode(value: bytes) -> str:
+    return value.decode("utf-8", "surrogateescape")
+
+
+def _connect_reader(file: Path) -> sqlite3.Connection:
+    """Open read-only; a catalogue on a read-only medium has no place for the shared-memory file: open it immutable."""
+    options = "mode=ro" if os.access(file.parent, os.W_OK) else "immutable=1"
+    connection = sqlite3.connect(f"{file.as_uri()}?{options}", uri=True, timeout=30, isolation_level=None)
+    connection.execute("PRAGMA mmap_size = 268435456")
+    return connection
+
+
+@contextmanager
+def _writer(location: Path) -> Iterator[None]:
+    lock = FileLock(location / "writer.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise CatalogueBusy(
+            f"another process is writing to the catalogue at {location}: wait for it to end, then run this again "
+            "(searching works meanwhile)"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,132 @@
+"""The photo library: a catalogue and an encoder, with the three verbs people need: sync, search, status."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+
+from wordsight.errors import BadInput
+from wordsight.library import calibration, derived
+from wordsight.library.catalogue import Catalogue
+from wordsight.library.filters import Filters
+from wordsight.library.health import Health, examine
+from wordsight.library.hits import Answer
+from wordsight.library.language import parse
+from wordsight.library.search import Searcher
+from wordsight.library.sync import Progress, SyncReport, sync
+from wordsight.protocols import Encoder
+from wordsight.types import Query
+
+
+class Library:
+    """A catalogue of photo folders, seen through one encoder. Use as a context manager.
+
+    ``location`` is the catalogue's folder (default: ``default_location()``); nothing is made there before ``sync``.
+    """
+
+    def __init__(self, encoder: Encoder, location: Path | None = None, *, threads: int = 1) -> None:
+        self.encoder = encoder
+        self._location = location
+        self._threads = threads
+        self._catalogue: Catalogue | None = None
+        self._searcher: Searcher | None = None
+
+    def __enter__(self) -> Library:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the catalogue; the next call opens it again."""
+        if self._catalogue is not None:
+            self._catalogue.db.close()
+        self._catalogue = self._searcher = None
+
+    def sync(
+        self,
+        root: Path | str,
+        *,
+        workers: int | None = None,
+        beside: bool = False,
+        retry_skipped: bool = False,
+        allow_empty: bool = False,
+        progress: Callable[[Progress], None] = lambda _: None,
+    ) -> SyncReport:
+        """Bring the catalogue up to date with the photos below ``root``; see ``wordsight.library.sync``."""
+        self.close()
+        with Catalogue.open(self._location, create=True) as catalogue, catalogue.writing():
+            report = sync(
+                catalogue,
+                Path(root),
+                self.encoder,
+                workers=workers,
+                beside=beside,
+                retry_skipped=retry_skipped,
+                allow_empty=allow_empty,
+                progress=progress,
+            )
+            stored = catalogue.encoder_row(self.encoder)
+            derived.fold_if_due(catalogue, stored)
+            calibration.calibrate_if_due(catalogue, stored, self.encoder)
+        return report
+
+    def search(
+        self,
+        query: str | Sequence[str] | Query,
+        *,
+        top: int = 10,
+        within: Sequence[Path | str] = (),
+        filters: Filters | None = None,
+        matches_only: bool = False,
+    ) -> Answer:
+        """Return the ``top`` photos closest to ``query`` (a text in the query language, or a ``Query``).
+
+        ``within``: only photos in or below these folders; raises ``BadInput`` for one that is not indexed.
+        """
+        parsed = query if isinstance(query, Query) else parse(query)
+        filters = filters or Filters()
+        folders = tuple(self._indexed(Path(folder)) for folder in within)
+        if folders:
+            filters = replace(filters, under=_both(folders, filters.under))
+        if self._searcher is None:
+            self._searcher = Searcher(self.catalogue, self.encoder, threads=self._threads)
+        return self._searcher.search(parsed, top=top, filters=filters, matches_only=matches_only)
+
+    def status(self, root: Path | str) -> Health:
+        """Compare the indexed folder that is or contains ``root`` with what is there now."""
+        folder = self._indexed(Path(root))
+        home = self.catalogue.root_of(folder)
+        assert home is not None
+        return examine(self.catalogue, home, self.catalogue.encoder_row(self.encoder))
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The catalogue, opened for reading."""
+        if self._catalogue is None:
+            self._catalogue = Catalogue.open(self._location)
+        return self._catalogue
+
+    def _indexed(self, folder: Path) -> Path:
+        folder = folder.expanduser().absolute()
+        if self.catalogue.root_of(folder) is None:
+            known = ", ".join(map(str, self.catalogue.roots())) or "none"
+            raise BadInput(f"{folder} is not indexed (indexed: {known}): run `wordsight index {folder}` first")
+        return folder
+
+
+def _both(within: tuple[Path, ...], under: tuple[Path, ...]) -> tuple[Path, ...]:
+    """Return the folders that lie in one of each, given that a photo must do both."""
+    if not under:
+        return within
+    pairs = [(a, b) for a in within for b in under]
+    common = tuple(a if a.is_relative_to(b) else b for a, b in pairs if a.is_relative_to(b) or b.is_relative_to(a))
+    if not common:
+        raise BadInput(
+            f"no photo can be in {' or '.join(map(str, within))} and also under {' or '.join(map(str, under))}"
+        )
+    return common

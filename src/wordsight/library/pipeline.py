@@ -1,0 +1,183 @@
+"""Read, decode and encode many files at once, in constant memory.
+
+Small groups of files pass two steps on a pool of threads: read and hash; then, for contents that are not known yet,
+decode and encode. One thread reads and decodes while another is in the encoder, so the cores stay busy without tuning,
+and at most ``3 x workers`` groups are in memory.
+"""
+
+from __future__ import annotations
+
+import builtins
+import hashlib
+import importlib.util
+import os
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from enum import Enum
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import PIL
+from numpy.typing import NDArray
+
+from wordsight import images
+from wordsight.errors import ImageError
+from wordsight.protocols import Encoder, Image
+
+_GROUP = 4
+_GROUPS_PER_WORKER = 3
+
+
+class Known(Enum):
+    """What the catalogue knows of a file by name, size and time."""
+
+    NO = "no"
+    CHANGED = "changed"
+    SAME = "same"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A file to read."""
+
+    folder_id: int
+    path: Path
+    known: Known
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A file that was read: a known content (no ``info``), a new one with its vector, or a ``problem``."""
+
+    job: Job
+    bytes: int = 0
+    mtime_ns: int = 0
+    sha256: builtins.bytes = b""
+    info: images.PictureInfo | None = None
+    vector: NDArray[np.float32] | None = None
+    problem: str | None = None
+    vanished: bool = False
+
+    @property
+    def path(self) -> Path:
+        """Where the file is."""
+        return self.job.path
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    done: Done
+    data: bytes
+
+
+def cores() -> int:
+    """Return how many processors this process may use: affinity and a container's quota count."""
+    try:
+        available = len(os.sched_getaffinity(0))
+    except AttributeError:  # not on this system
+        available = os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        if quota != "max":
+            available = min(available, max(1, round(int(quota) / int(period))))
+    except (OSError, ValueError):
+        pass
+    return available
+
+
+def reader_version() -> str:
+    """Return what decides which files can be read: a skipped file is tried again when this changes."""
+    extras = [name for name in ("pillow_heif", "rawpy") if importlib.util.find_spec(name)]
+    return " ".join([f"pillow {PIL.__version__}", *extras])
+
+
+def encode_files(
+    jobs: Iterator[Job], encoder: Encoder, is_known: Callable[[bytes], bool], workers: int
+) -> Generator[Done, None, None]:
+    """Yield the outcome of every job, about in order. ``is_known(sha256)`` is asked in the calling thread.
+
+    A content that occurs several times is encoded once: later ones are yielded after the first.
+    """
+    waiting: dict[bytes, list[Done]] = {}  # contents in the encoder, and the later files that hold the same
+    groups: deque[Future[list[_Read]] | Future[list[Done]]] = deque()
+    with ThreadPoolExecutor(workers, thread_name_prefix="wordsight") as pool:
+        try:
+            while True:
+                while len(groups) < workers * _GROUPS_PER_WORKER and (group := list(islice(jobs, _GROUP))):
+                    groups.append(pool.submit(_read_group, group))
+                if not groups:
+                    return
+                fresh = []
+                for item in groups.popleft().result():
+                    done = item.done if isinstance(item, _Read) else item
+                    if not isinstance(item, _Read) or done.problem is not None:
+                        yield done
+                        yield from (_same_content(later, done) for later in waiting.pop(done.sha256, ()))
+                    elif done.sha256 in waiting:
+                        waiting[done.sha256].append(done)
+                    elif is_known(done.sha256):
+                        yield done
+                    else:
+                        waiting[done.sha256] = []
+                        fresh.append(item)
+                if fresh:
+                    groups.append(pool.submit(_encode_group, fresh, encoder))
+        finally:
+            for future in groups:
+                future.cancel()
+
+
+def _same_content(later: Done, first: Done) -> Done:
+    return replace(later, problem=first.problem)
+
+
+def _read_group(group: list[Job]) -> list[_Read]:
+    return [_read(job) for job in group]
+
+
+def _read(job: Job) -> _Read:
+    done = Done(job)
+    try:
+        with job.path.open("rb") as stream:
+            status = os.fstat(stream.fileno())
+            done = replace(done, bytes=status.st_size, mtime_ns=status.st_mtime_ns)
+            if status.st_size > images.FILE_LIMIT:
+                return _Read(replace(done, problem=f"too large to be a picture ({status.st_size} bytes)"), b"")
+            data = stream.read()
+    except FileNotFoundError:
+        return _Read(replace(done, problem="deleted while indexing", vanished=True), b"")
+    except OSError as error:
+        return _Read(_unreadable(done, error), b"")
+    return _Read(replace(done, sha256=hashlib.sha256(data).digest()), data)
+
+
+def _unreadable(done: Done, error: OSError) -> Done:
+    """Keep the file's size and time where they can be had, so that it is not tried at every run."""
+    try:
+        status = done.path.stat()
+        done = replace(done, bytes=status.st_size, mtime_ns=status.st_mtime_ns)
+    except OSError:
+        pass
+    return replace(done, problem=f"cannot be read: {error.strerror or error}")
+
+
+def _encode_group(group: list[_Read], encoder: Encoder) -> list[Done]:
+    results, pictures, places = [], list[Image](), []
+    for item in group:
+        try:
+            picture = images.read(item.data, side=encoder.image_side)
+        except ImageError as error:
+            results.append(replace(item.done, problem=error.reason))
+            continue
+        pictures.append(picture.image)
+        places.append(len(results))
+        results.append(replace(item.done, info=picture.info))
+    for place, vector in zip(places, encoder.encode_images(pictures), strict=True):
+        if np.isfinite(vector).all():
+            results[place] = replace(results[place], vector=vector)
+        else:
+            results[place] = replace(results[place], info=None, problem="the encoder gave no finite vector")
+    return results

@@ -102,6 +102,7 @@ def test_what_is_no_size(text: str) -> None:
         ({"min_side": -1}, "min_side"),
         ({"min_side": 2**63}, "min_side"),
         ({"types": ["j*g"]}, "file types"),
+        ({"types": ["jpgg"]}, "file types such as jpg.*'jpgg'"),
     ],
 )
 def test_contradictions(words: dict[str, object], says: str) -> None:
@@ -131,6 +132,12 @@ def test_what_a_command_line_spells(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert "taken before 2022-01-01" in filters.describe()
 
 
+def test_file_types_go_by_the_names_of_the_catalogue() -> None:
+    assert Filters(types=("JPG",)).where()[1] == ["jpeg", "mpo"]
+    assert Filters(types=(".nef", "dng")).where()[1] == ["raw"]
+    assert Filters(types=("jp2", "pgm", "avif")).where()[1] == ["avif", "jpeg2000", "ppm"]
+
+
 def test_no_filters_let_everything_pass() -> None:
     assert Filters.read().is_empty
     assert Filters().where() == ("1", [])
@@ -158,12 +165,8 @@ def ask(photos: list[Photo], filters: Filters) -> list[bool]:
             " width INTEGER, height INTEGER)"
         )
         for row, photo in enumerate(photos):
-            raw = os.fsencode(photo.folder)
-            try:
-                path: str | bytes = raw.decode()
-            except UnicodeDecodeError:
-                path = raw
-            base.execute("INSERT INTO folders VALUES (?, ?)", (row, path))
+            # Names that are not UTF-8 are stored like this: text whose bytes are those of the name.
+            base.execute("INSERT INTO folders VALUES (?, CAST(? AS TEXT))", (row, os.fsencode(photo.folder)))
             base.execute("INSERT INTO files VALUES (?, ?, ?)", (row, row, photo.bytes))
             when = photo.captured_at and photo.captured_at.isoformat(timespec="seconds")
             values = (row, when, photo.camera, photo.format, photo.width, photo.height)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -231,3 +232,13 @@ def test_writing_and_reading_agree(parts: list[tuple[str, float, bool]]) -> None
         assert "at least one positive" in str(error) or "takes away all" in str(error)  # noqa: PT017
         return
     assert read.terms == terms
+
+
+@pytest.mark.usefixtures("photos")
+def test_the_documented_examples_parse() -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "search.md").read_text("utf-8")
+    rows = [row for row in text.splitlines() if row.startswith("| `")][:5]
+    examples = [code for row in rows for code in re.findall(r"`([^`]+)`", row.split("|")[1])]
+    assert len(examples) == 6
+    for example in examples:
+        assert parse(format_query(parse(example))).terms == parse(example).terms

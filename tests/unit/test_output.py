@@ -218,3 +218,10 @@ def test_nothing_matches_says_how_many_how_near_and_what_to_do() -> None:
 )
 def test_percent(share: float, text: str) -> None:
     assert table.percent(share) == text
+
+
+def test_the_documentation_lists_the_members_in_order() -> None:
+    text = (GOLDEN.parent.parent / "docs" / "output.md").read_text("utf-8")
+    rows = [row for row in text.split("## JSON")[1].split("## CSV")[0].splitlines() if row.startswith("| `")]
+    listed = [name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])]
+    assert tuple(listed) == output.FIELDS

@@ -151,7 +151,10 @@ def _write_html(answer: Answer, file: Path, quiet: bool) -> None:
 
 
 def _preview(answer: Answer, quiet: bool) -> None:
-    from wordsight.cli.preview import preview
+    from wordsight.cli.preview import Graphics, detect, show
 
-    for line in preview(answer):
-        notice(line, quiet=quiet)
+    graphics = detect(sys.stdout)
+    if graphics is Graphics.NONE:
+        notice("this terminal shows no pictures (Kitty, iTerm2 and Sixel do): try --html FILE instead", quiet=quiet)
+    else:
+        show(answer, graphics, sys.stdout)

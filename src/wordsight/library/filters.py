@@ -21,16 +21,21 @@ _LATEST = datetime.max.replace(microsecond=0)
 
 # What people call a type -> Pillow's names. A phone's JPEG with a second picture inside is "mpo" to Pillow.
 _ALIASES = {
-    "jpg": ("jpeg", "mpo"),
-    "jpe": ("jpeg", "mpo"),
-    "jpeg": ("jpeg", "mpo"),
-    "heic": ("heif",),
+    **dict.fromkeys(("jpg", "jpe", "jfif", "jpeg", "mpo"), ("jpeg", "mpo")),
+    **dict.fromkeys(("heic", "heics", "heifs", "hif"), ("heif",)),
+    **dict.fromkeys(("jp2", "j2k", "j2c", "jpc", "jpf", "jpx"), ("jpeg2000",)),
+    **dict.fromkeys(("pbm", "pgm", "pnm", "pfm"), ("ppm",)),
     "tif": ("tiff",),
-    "jp2": ("jpeg2000",),
-    "pgm": ("ppm",),
-    "pbm": ("ppm",),
-    "pnm": ("ppm",),
+    "apng": ("png",),
+    "avifs": ("avif",),
 }
+_FORMATS = frozenset(
+    {
+        "avif", "blp", "bmp", "cur", "dcx", "dds", "dib", "fits", "ftex", "gbr", "gif", "heif", "icns", "ico",
+        "jpeg2000", "msp", "pcd", "pcx", "pixar", "png", "ppm", "psd", "qoi", "raw", "sgi", "sun", "tga", "tiff",
+        "webp", "xbm", "xpm",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +81,7 @@ class Filters:
             if not folder.is_absolute():
                 raise BadInput(f"under: expected absolute folders, got {str(folder)!r}; make it absolute first")
         for kind in self.types:
-            if not re.fullmatch(r"\.?[A-Za-z0-9]+", kind):
-                raise BadInput(f"expected file types such as jpeg, png or heic, got {kind!r}")
+            _formats(kind)
 
     @classmethod
     def read(
@@ -275,8 +279,17 @@ def _below(folder: Path) -> tuple[str, list[str | int | bytes]]:
 
 
 def _formats(kind: str) -> tuple[str, ...]:
-    kind = kind.removeprefix(".").lower()
-    return _ALIASES.get(kind, (kind,))
+    """Return the catalogue's names of a type: Pillow's, in lower case, and "raw" for all cameras' own formats."""
+    name = kind.removeprefix(".").lower()
+    if name in _ALIASES:
+        return _ALIASES[name]
+    if name in _FORMATS:
+        return (name,)
+    from wordsight.images.find import RAW_SUFFIXES
+
+    if f".{name}" in RAW_SUFFIXES:
+        return ("raw",)
+    raise BadInput(f"expected file types such as jpg, png, heic or raw, got {kind!r}")
 
 
 def _bindable(text: str) -> str:

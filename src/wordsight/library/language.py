@@ -30,10 +30,6 @@ MAX_TERMS = 100
 MIN_WEIGHT, MAX_WEIGHT = 1e-6, 1e6
 """Beyond these, float32 vectors lose the other terms."""
 
-_SUFFIX = re.compile(
-    r".\.(avif|bmp|cr2|cr3|dng|gif|heic|heif|jfif|jp2|jpe|jpeg|jpg|mpo|nef|orf|p[bgnp]m|png|raf|rw2|tga|tiff?|webp)\Z",
-    re.IGNORECASE | re.DOTALL,
-)
 _EXPLICIT = re.compile(r"\.{1,2}[/\\]|/|~/|[A-Za-z]:[/\\]")
 _NUMBER = r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|[+-]?(?:nan|inf|infinity)):"
 _WEIGHT = re.compile(_NUMBER + r"(?![\s\d\x00-\x1f\x7f-\x9f])(?=.)", re.IGNORECASE | re.DOTALL)
@@ -184,7 +180,7 @@ def _picture(source: str, body: int, pieces: list[_Piece]) -> Path | None:
     # Blanks of an unquoted path are those that were written, however many.
     whole = first.text if len(pieces) == 1 else source[body : pieces[-1].end]
     if not _EXPLICIT.match(first.text):
-        if not any(piece.quoted for piece in pieces[1:]) and _SUFFIX.search(whole) and _is_file(whole):
+        if not any(piece.quoted for piece in pieces[1:]) and _is_picture_file(whole):
             return Path(whole)
         for piece in pieces[1:]:
             if _EXPLICIT.match(piece.text) and _is_file(piece.text):
@@ -224,7 +220,7 @@ def _identity(term: Term) -> str:
 
 def _shield(word: str) -> str:
     """Return the item of a command line, quoted where it is an existing picture whose name would fall apart."""
-    if re.search(r"""[\s"']""", word) and (_EXPLICIT.match(word) or _SUFFIX.search(word)) and _is_file(word):
+    if re.search(r"""[\s"']""", word) and (_is_file(word) if _EXPLICIT.match(word) else _is_picture_file(word)):
         return '"' + word.replace('"', '""') + '"'
     return word
 
@@ -235,12 +231,7 @@ def _quoted(term: Term) -> str:
         text = path if _EXPLICIT.match(path) else f"./{path}"
     else:
         text = term.text or ""
-        if (
-            _EXPLICIT.match(text)
-            or (_SUFFIX.search(text) and _is_file(text))
-            or text != _clean(text)
-            or not text.strip()
-        ):
+        if _EXPLICIT.match(text) or _is_picture_file(text) or text != _clean(text) or not text.strip():
             raise ValueError(f"the query language cannot say the text {text!r}")
     words = text.split(" ")
     plain = all(words) and text.isprintable() and not any(word in ("+", "-") or word[0] in "\"'" for word in words)
@@ -276,6 +267,14 @@ def _error(message: str, source: str, position: int) -> QuerySyntaxError:
     if at > _SHOWN:
         shown, at = "..." + shown[at - _SHOWN :], _SHOWN + 3
     return QuerySyntaxError(message, shown, at)
+
+
+def _is_picture_file(text: str) -> bool:
+    if not _is_file(text):
+        return False
+    from wordsight.images import SUFFIXES  # brings Pillow along, which most queries do not need
+
+    return Path(text).suffix.lower() in SUFFIXES
 
 
 def _is_file(text: str) -> bool:

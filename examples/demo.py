@@ -1,0 +1,61 @@
+"""The main job on real photographs: index a folder, search it by words, look at a contact sheet.
+
+The photographs are those that scikit-image and scikit-learn carry in their wheels (sources and licences: their
+``README.txt`` files); they are copied into ``demo-output/photos``, nothing is fetched.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+OUT = Path("demo-output")
+QUERIES = ("a cat", "a cup of coffee", "an astronaut", "motorcycle", "a rocket launch", "flower", "temple + red")
+NOWHERE = "a plate of sushi"
+# Not photographs: test patterns, scans of text and drawings.
+LEFT_OUT = {"chessboard_GRAY", "chessboard_RGB", "color", "horse", "logo", "phantom", "text", "multipage", "page"}
+
+
+def main() -> int:
+    """Run the demo; return the exit status."""
+    photos = collect(OUT / "photos")
+    os.environ["WORDSIGHT_CATALOG"] = str(OUT / "catalogue")
+    run("index", photos)
+    run("status", photos)
+    failed = [query for query in QUERIES if run("search", *query.split("+ "), "--in", photos, "-t", 3) != 0]
+    run("search", NOWHERE, "--in", photos)
+    sheet = OUT / "hits.html"
+    run("search", QUERIES[0], "--in", photos, "-t", 8, "--all", "--html", sheet)
+    print(f"\nThe contact sheet: {sheet.resolve().as_uri()}")
+    print("Now your own photos (they are only read):")
+    print('  .venv/bin/wordsight index ~/Pictures\n  .venv/bin/wordsight search "two dogs playing in snow"')
+    return 1 if failed else 0
+
+
+def collect(folder: Path) -> Path:
+    """Copy the photographs into ``folder`` and return it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for package, inner in (("skimage", "data"), ("sklearn", "datasets/images")):
+        spec = find_spec(package)
+        if spec is None or spec.origin is None:
+            sys.exit(f'{package} is missing: pip install "wordsight[demo]", or run `make demo`')
+        for file in sorted((Path(spec.origin).parent / inner).iterdir()):
+            if file.suffix in {".png", ".jpg", ".tif"} and file.stem.removesuffix("_rgb") not in LEFT_OUT:
+                shutil.copy(file, folder / file.name)
+    return folder
+
+
+def run(*words: object) -> int:
+    """Show a command, run it and return its exit status."""
+    command = [str(word) for word in words]
+    shown = " ".join(f'"{word}"' if " " in word else word for word in command)
+    print(f"\n$ wordsight {shown}", flush=True)
+    return subprocess.run([sys.executable, "-m", "wordsight", *command], check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -196,8 +196,10 @@ def _shares(image: Image) -> NDArray[np.float32]:
     palette = np.asarray(list(COLOURS.values()), np.int32)
     nearest = ((pixels[:, :, None] - palette) ** 2).sum(axis=3).argmin(axis=2)
     cells = np.eye(len(palette))[nearest].reshape(_GRID, 8, _GRID, 8, -1).mean(axis=(1, 3))
-    return cells.transpose(2, 0, 1).astype(np.float32)
+    shares: NDArray[np.float32] = cells.transpose(2, 0, 1).astype(np.float32)
+    return shares
 
 
 def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    return (rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / np.maximum(lengths, 1e-12), np.float32)

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 # Small batches stay in the cache: on the processors measured, 1 to 4 pictures a run are a third faster than 32.
 _IMAGES_PER_RUN = 2
-_TEXTS_PER_RUN = 64
 
 
 class OnnxEncoder:
@@ -62,16 +61,13 @@ class OnnxEncoder:
 
     def encode_texts(self, texts: Sequence[str]) -> Embeddings:
         """Return (m, dim) float32 vectors of unit length; texts longer than ``max_tokens`` are cut."""
-        out = np.empty((len(texts), self.dim), np.float32)
-        # Texts of like length share a run, so that little is spent on padding.
-        encodings = [e.ids for e in self._tokenizer().encode_batch(list(texts))]
-        order = np.argsort([len(ids) for ids in encodings], kind="stable")
         session = self._session(self._folder.describe["text"]["file"])
-        for start in range(0, len(order), _TEXTS_PER_RUN):
-            rows = order[start : start + _TEXTS_PER_RUN]
-            ids, mask = _pad([_cut(encodings[row], self.max_tokens) for row in rows])
-            out[rows] = session.run(["embedding"], {"input_ids": ids, "attention_mask": mask})[0]
-        return out
+        rows = [np.empty((0, self.dim), np.float32)]
+        # One by one: a quantised tower scales its activations by run, so a batch would change the vectors in it.
+        for encoding in self._tokenizer().encode_batch(list(texts)):
+            ids = np.asarray([_cut(encoding.ids, self.max_tokens)], np.int64)
+            rows.append(session.run(["embedding"], {"input_ids": ids, "attention_mask": np.ones_like(ids)})[0])
+        return np.concatenate(rows)
 
     def remarks(self, text: str) -> tuple[str, ...]:
         """Return a notice when ``text`` is longer than the text tower takes."""
@@ -134,9 +130,9 @@ def _open_session(folder: ModelFolder, file: str) -> InferenceSession:
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 3  # errors only: warnings of the runtime are no concern of the user's
-    for beside in folder.describe["files"]:
-        if beside.startswith(file.removesuffix(".onnx")) and beside != file:
-            folder.file(beside)  # external weights
+    for beside in folder.describe["files"]:  # a tower's graphs may share a file of weights, named by their first word
+        if beside == file.removesuffix(".onnx").split("_")[0] + ".weights":
+            folder.file(beside)
     try:
         return onnxruntime.InferenceSession(str(folder.file(file)), options, providers=["CPUExecutionProvider"])
     except ModelError:
@@ -148,12 +144,3 @@ def _open_session(folder: ModelFolder, file: str) -> InferenceSession:
 def _cut(ids: list[int], limit: int) -> list[int]:
     """Keep the last token, which closes the sequence."""
     return ids if len(ids) <= limit else [*ids[: limit - 1], ids[-1]]
-
-
-def _pad(rows: list[list[int]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    ids = np.zeros((len(rows), max(len(row) for row in rows)), np.int64)
-    mask = np.zeros_like(ids)
-    for i, row in enumerate(rows):
-        ids[i, : len(row)] = row
-        mask[i, : len(row)] = 1
-    return ids, mask

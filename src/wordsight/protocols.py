@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as PILImage
 
 from wordsight.types import Embeddings, Metric, Neighbours, RowIds, SaliencyMap, Scores
 
-Image: TypeAlias = PILImage.Image
+if TYPE_CHECKING:
+    from PIL import Image as PILImage
+
+Image: TypeAlias = "PILImage.Image"
 """A decoded picture: upright, mode RGB, 8 bits a channel."""
 
 

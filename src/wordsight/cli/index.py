@@ -82,10 +82,10 @@ def forget(
     catalog: CatalogOption = None,
 ) -> None:
     """Remove a folder from the catalogue. The photos themselves are not touched."""
-    from wordsight.library import Catalogue
+    from wordsight.library.catalogue import Catalogue, normal
 
     with Catalogue.open(catalog, create=True) as catalogue, catalogue.writing():
-        catalogue.forget(folder.expanduser().absolute())
+        catalogue.forget(normal(folder))
     notice(f"forgot {folder}; the photos are still there")
 
 

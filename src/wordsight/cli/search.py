@@ -105,7 +105,10 @@ def search(
     if html is not None and found:
         _write_html(answer, html, quiet)
     if preview and found:
-        _preview(answer, quiet)
+        from wordsight.cli.preview import preview as show_thumbnails
+
+        for line in show_thumbnails(answer):
+            notice(line, quiet=quiet)
     if verbose:
         seconds = time.perf_counter() - started
         notice(f"{answer.searched:,} pictures searched with {encoder} in {seconds * 1e3:.0f} ms")
@@ -148,13 +151,3 @@ def _write_html(answer: Answer, file: Path, quiet: bool) -> None:
     for reason in write_sheet(answer, file, title=answer.query.source or "Photo search"):
         notice(reason, quiet=quiet)
     notice(f"contact sheet: {file.absolute().as_uri()}", quiet=quiet)
-
-
-def _preview(answer: Answer, quiet: bool) -> None:
-    from wordsight.cli.preview import Graphics, detect, show
-
-    graphics = detect(sys.stdout)
-    if graphics is Graphics.NONE:
-        notice("this terminal shows no pictures (Kitty, iTerm2 and Sixel do): try --html FILE instead", quiet=quiet)
-    else:
-        show(answer, graphics, sys.stdout)

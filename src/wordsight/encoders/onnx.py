@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as PILImage
 
 from wordsight.encoders.folder import ModelFolder, Preprocess
 from wordsight.errors import ModelError
@@ -115,6 +114,8 @@ def to_pixels(image: Image, preprocess: Preprocess, *, full_size: bool = False) 
     size = preprocess.size
     if not full_size and max(image.size) <= preprocess.small_side:
         size = preprocess.small_size
+    from PIL import Image as PILImage  # a query of words needs none
+
     box = None
     if preprocess.mode == "crop":
         side = min(image.size)

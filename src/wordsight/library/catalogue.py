@@ -13,7 +13,6 @@ from pathlib import Path
 from types import TracebackType
 
 import numpy as np
-from filelock import FileLock, Timeout
 
 from wordsight.errors import BadInput, CatalogueBusy, CatalogueError, EncoderMismatch
 from wordsight.library import schema
@@ -37,6 +36,11 @@ def below(path: bytes) -> tuple[bytes, bytes]:
     """Return the bounds, inclusive and exclusive, between which the paths below ``path`` sort."""
     stem = path.rstrip(os.sep.encode())
     return stem + os.sep.encode(), stem + chr(ord(os.sep) + 1).encode()
+
+
+def normal(path: Path | str) -> Path:
+    """Return the absolute path without ``~`` and ``..``; links are kept as they are."""
+    return Path(os.path.abspath(Path(path).expanduser()))
 
 
 def as_text(path: Path | str) -> bytes:
@@ -259,6 +263,8 @@ def _connect_reader(file: Path) -> sqlite3.Connection:
 
 @contextmanager
 def _writer(location: Path) -> Iterator[None]:
+    from filelock import FileLock, Timeout  # readers need not wait for it
+
     lock = FileLock(location / "writer.lock")
     try:
         lock.acquire(timeout=0)

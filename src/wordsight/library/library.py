@@ -9,7 +9,7 @@ from types import TracebackType
 
 from wordsight.errors import BadInput
 from wordsight.library import calibration, derived
-from wordsight.library.catalogue import Catalogue
+from wordsight.library.catalogue import Catalogue, normal
 from wordsight.library.filters import Filters
 from wordsight.library.health import Health, examine
 from wordsight.library.hits import Answer
@@ -112,7 +112,7 @@ class Library:
         return self._catalogue
 
     def _indexed(self, folder: Path) -> Path:
-        folder = folder.expanduser().absolute()
+        folder = normal(folder)
         if self.catalogue.root_of(folder) is None:
             known = ", ".join(map(str, self.catalogue.roots())) or "none"
             raise BadInput(f"{folder} is not indexed (indexed: {known}): run `wordsight index {folder}` first")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from wordsight import images
 from wordsight.errors import BadInput
-from wordsight.library.catalogue import Catalogue, StoredEncoder, as_text, below, now, pack
+from wordsight.library.catalogue import Catalogue, StoredEncoder, as_text, below, normal, now, pack
 from wordsight.library.pipeline import Done, Job, Known, cores, encode_files, reader_version
 from wordsight.protocols import Encoder
 
@@ -72,7 +72,7 @@ def sync(
     encoder and not ``beside``.
     """
     started = time.monotonic()
-    root = root.expanduser().absolute()
+    root = normal(root)
     if not root.is_dir():
         raise BadInput(f"{root} is not a folder: expected a folder of photos")
     root_id = catalogue.add_root(root)

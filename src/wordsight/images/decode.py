@@ -141,7 +141,7 @@ def _decode(image: ImageFile.ImageFile, data: bytes, side: int | None) -> tuple[
     if image.format not in _SHRINKING:  # some plug-ins know the size, or turn the picture, only now
         size = image.size
     found = metadata.from_image(image)
-    upright = _upright(modes.to_rgb(image, side), found.orientation)
+    upright = _upright(modes.to_rgb(_trimmed(image, size), side), found.orientation)
     if upright is image:
         upright = image.copy()  # lets go of the file's bytes, which the opened picture holds on to
     upright.info.clear()
@@ -164,7 +164,7 @@ def _loaded(image: ImageFile.ImageFile, data: bytes, side: int | None) -> ImageF
     """Decode the pixels, at a fraction of the size where the format can and ``side`` allows."""
     if side is not None:
         image.draft(None, (2 * side, 2 * side))
-        halvings = (min(image.size) // (2 * side)).bit_length() - 1
+        halvings = (min(image.size) // (8 * side)).bit_length() - 1  # 8: a wavelet's low band aliases
         if image.format == "JPEG2000" and halvings > 0:
             image.reduce = halvings  # type: ignore[method-assign, assignment]  # this plug-in's own setting
             try:
@@ -173,6 +173,13 @@ def _loaded(image: ImageFile.ImageFile, data: bytes, side: int | None) -> ImageF
                 image = open_data(data)
     image.load()
     return image
+
+
+def _trimmed(image: ImageFile.ImageFile, size: tuple[int, int]) -> Image:
+    """Cut off most of the padding of a JPEG decoded small: 213 rows become 54 quarters, of which 53.25 are picture."""
+    scale = round(size[0] / image.width) if image.format in ("JPEG", "MPO") else 1
+    width, height = max(1, round(size[0] / scale)), max(1, round(size[1] / scale))
+    return image if (width, height) == image.size or scale == 1 else image.crop((0, 0, width, height))
 
 
 def _upright(image: Image, orientation: int | None) -> Image:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -15,13 +17,13 @@ _DEPTHS = (255, 1023, 4095, 16383, 65535)
 def to_rgb(image: Image.Image, side: int | None = None) -> Image.Image:
     """Return a plain RGB picture in sRGB: transparency on white, deep grey scaled, profiles applied.
 
-    ``side``: the result may be shrunk by whole factors, its shorter side staying at least twice that.
+    ``side``: the result may be shrunk, its shorter side staying at least twice that.
     The result may share memory with ``image``. Raises what Pillow raises.
     """
     flat = _flat(image)
-    if side is not None and (factor := min(flat.size) // (2 * side)) > 1:
-        # Before the profile, which costs ten times as much a pixel. The class's method: JPEG 2000 has its own "reduce".
-        flat = Image.Image.reduce(flat, factor)
+    if side is not None and (factor := min(flat.size) / (2 * side)) >= 2:
+        # Before the profile, which costs ten times as much a pixel. Not reduce(): its padding shifts the far edges.
+        flat = flat.resize((ceil(flat.width / factor), ceil(flat.height / factor)), Image.Resampling.BOX)
     return colour.to_srgb(flat, image.info.get("icc_profile"))
 
 
@@ -70,5 +72,6 @@ def _deep_grey(image: Image.Image) -> Image.Image:
 
 def _scaled(values: NDArray[np.generic], low: float, high: float) -> NDArray[np.uint8]:
     span = high - low or 1.0
-    levels = (values.astype(np.float64) - low) * (255.0 / span) + 0.5
-    return np.clip(levels, 0, 255).astype(np.uint8)
+    levels = (values.astype(np.float32) - low) * (255.0 / span) + 0.5
+    clipped: NDArray[np.uint8] = np.clip(levels, 0, 255).astype(np.uint8)
+    return clipped

@@ -1,4 +1,4 @@
-"""Dual encoders that are a folder of ONNX files, run by onnxruntime. The shipped model is one."""
+"""Dual encoders that are a folder of ONNX files. The shipped model is one."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordsight.encoders.folder import ModelFolder, Preprocess
+from wordsight.encoders.runtime import Tower, chosen_runtime, open_tower
 from wordsight.errors import ModelError
 from wordsight.types import Embeddings, Metric
 
 if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
     from tokenizers import Tokenizer
 
     from wordsight.protocols import Image
@@ -38,8 +38,9 @@ class OnnxEncoder:
         self._folder = ModelFolder.open(folder)
         self._preprocess = self._folder.preprocess
         self._lock = threading.Lock()
-        self._sessions: dict[str, InferenceSession] = {}
+        self._towers: dict[str, Tower] = {}
         self._tokens: Tokenizer | None = None
+        self._runtime = chosen_runtime()
         self.name = name or self._folder.name
         self.dim = self._folder.dim
         self.fingerprint = self._folder.fingerprint
@@ -60,12 +61,12 @@ class OnnxEncoder:
 
     def encode_texts(self, texts: Sequence[str]) -> Embeddings:
         """Return (m, dim) float32 vectors of unit length; texts longer than ``max_tokens`` are cut."""
-        session = self._session(self._folder.describe["text"]["file"])
+        tower = self._tower("text", "file", "embedding", runtime="onnxruntime")  # its start is what a search waits for
         rows = [np.empty((0, self.dim), np.float32)]
         # One by one: a quantised tower scales its activations by run, so a batch would change the vectors in it.
         for encoding in self._tokenizer().encode_batch(list(texts)):
             ids = np.asarray([_cut(encoding.ids, self.max_tokens)], np.int64)
-            rows.append(session.run(["embedding"], {"input_ids": ids, "attention_mask": np.ones_like(ids)})[0])
+            rows.append(tower({"input_ids": ids, "attention_mask": np.ones_like(ids)}))
         return np.concatenate(rows)
 
     def remarks(self, text: str) -> tuple[str, ...]:
@@ -78,7 +79,7 @@ class OnnxEncoder:
     def _run_images(
         self, images: Sequence[Image], output: str, file_key: str, *, full_size: bool = False
     ) -> NDArray[np.float32]:
-        session = self._session(self._folder.describe["image"].get(file_key, self._folder.describe["image"]["file"]))
+        tower = self._tower("image", file_key, output, runtime=self._runtime)
         pixels = [to_pixels(image, self._preprocess, full_size=full_size) for image in images]
         parts = []
         start = 0
@@ -86,15 +87,20 @@ class OnnxEncoder:
             stop = start + 1  # pictures of one size share a run
             while stop < min(len(pixels), start + _IMAGES_PER_RUN) and pixels[stop].shape == pixels[start].shape:
                 stop += 1
-            parts.append(session.run([output], {"pixels": np.stack(pixels[start:stop])})[0])
+            parts.append(tower({"pixels": np.stack(pixels[start:stop])}))
             start = stop
         return np.concatenate(parts) if parts else np.empty((0, self.dim), np.float32)
 
-    def _session(self, file: str) -> InferenceSession:
+    def _tower(self, side: str, key: str, output: str, *, runtime: str) -> Tower:
+        describe = self._folder.describe[side]
+        file = describe.get(key, describe["file"])
         with self._lock:
-            if file not in self._sessions:
-                self._sessions[file] = _open_session(self._folder, file)
-            return self._sessions[file]
+            if file not in self._towers:
+                for beside in self._folder.describe["files"]:  # graphs may share a file of weights, named by their side
+                    if beside == f"{side}.weights":
+                        self._folder.file(beside)
+                self._towers[file] = open_tower(self._folder.file(file), output, runtime=runtime)
+            return self._towers[file]
 
     def _tokenizer(self) -> Tokenizer:
         with self._lock:
@@ -122,24 +128,6 @@ def to_pixels(image: Image, preprocess: Preprocess, *, full_size: bool = False) 
         left, top = (image.width - side) / 2, (image.height - side) / 2
         box = (left, top, left + side, top + side)
     return np.asarray(image.resize((size, size), PILImage.Resampling.BICUBIC, box=box))
-
-
-def _open_session(folder: ModelFolder, file: str) -> InferenceSession:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3  # errors only: warnings of the runtime are no concern of the user's
-    for beside in folder.describe["files"]:  # a tower's graphs may share a file of weights, named by their first word
-        if beside == file.removesuffix(".onnx").split("_")[0] + ".weights":
-            folder.file(beside)
-    try:
-        return onnxruntime.InferenceSession(str(folder.file(file)), options, providers=["CPUExecutionProvider"])
-    except ModelError:
-        raise
-    except Exception as error:  # onnxruntime's exceptions share no public base
-        raise ModelError(f"{folder.path / file} cannot be loaded: {error}") from error
 
 
 def _cut(ids: list[int], limit: int) -> list[int]:

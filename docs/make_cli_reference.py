@@ -1,0 +1,43 @@
+"""Write docs/cli.md from the parser; with --check, fail when the file is not what the parser says."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import typer
+
+from wordsight.cli.app import app
+
+FILE = Path(__file__).with_name("cli.md")
+
+
+def reference() -> str:
+    """Return the reference of all commands as Markdown."""
+    root = typer.main.get_command(app)
+    lines = ["# Commands", "", "Made from the parser by `make docs`.", ""]
+    for name, command in root.commands.items():  # type: ignore[attr-defined]
+        lines += [f"## wordsight {name}", "", (command.help or "").strip(), "", "| argument | what |", "|---|---|"]
+        lines += [row for parameter in command.params if (row := _row(parameter)) is not None]
+        lines.append("")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _row(parameter: object) -> str | None:
+    names = [*getattr(parameter, "opts", []), *getattr(parameter, "secondary_opts", [])]
+    if "--help" in names:
+        return None
+    spelled = " ".join(f"`{name}`" for name in names)
+    if getattr(parameter, "param_type_name", "") == "argument":
+        spelled = f"`{names[0].upper()}`"
+    text = (getattr(parameter, "help", "") or "").replace("|", "\\|")
+    default = getattr(parameter, "default", None)
+    told = f" Default: {default}." if isinstance(default, str | int) and not isinstance(default, bool) else ""
+    return f"| {spelled} | {text}{told} |"
+
+
+if __name__ == "__main__":
+    text = reference()
+    if "--check" in sys.argv:
+        sys.exit(0 if FILE.read_text("utf-8") == text else "docs/cli.md is stale: run `make docs`")
+    FILE.write_text(text, "utf-8")

@@ -31,7 +31,7 @@ KINDS = (
     "PCX",
     "SGI",
 )
-calm = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+calm = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 SIGNATURES = (
     b"", b"\xff\xd8\xff\xe1", b"\x89PNG\r\n\x1a\n", b"II*\0\x08\0\0\0", b"MM\0*", b"GIF89a", b"BM", b"8BPS\0\1",
     b"P3 ", b"P6 ", b"RIFF\0\0\0\0WEBP", b"qoif", b"DDS ", b"/* XPM */", b"\0\0\1\0\1\0", b"icns",
@@ -76,7 +76,7 @@ def test_random_bytes(signature: bytes, rest: bytes) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(calm, max_examples=12)
+@settings(calm, max_examples=10)
 @given(cut=st.floats(0, 1))
 def test_truncations(kind: str, cut: float) -> None:
     data = small(kind)
@@ -84,7 +84,7 @@ def test_truncations(kind: str, cut: float) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(calm, max_examples=25)
+@settings(calm, max_examples=16)
 @given(changes=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=8))
 def test_changed_bytes(kind: str, changes: list[tuple[float, int]]) -> None:
     data = bytearray(small(kind))

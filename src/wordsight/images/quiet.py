@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import threading
 import warnings
 from collections.abc import Iterator
@@ -12,6 +13,9 @@ from functools import cache
 from PIL import _imaging
 
 _here = threading.local()
+
+# Pillow logs errors about damaged TIFFs, which Python prints where nobody set up logging. Whoever did still gets them.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 class _OnlyHere(type):

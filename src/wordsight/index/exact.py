@@ -14,6 +14,7 @@ from wordsight.types import Embeddings, Metric, Neighbours, RowIds
 _ROWS_PER_THREAD = 50_000
 # A filter that keeps fewer rows than this share is answered by gathering them instead of scanning all.
 _GATHER_BELOW = 0.25
+_LARGEST = float(np.finfo(np.float16).max)
 
 
 class ExactIndex:
@@ -68,7 +69,7 @@ class ExactIndex:
         return best(ids, scores, k)
 
     def _scores(self, queries: Embeddings, vectors: NDArray[np.float16]) -> NDArray[np.float32]:
-        half = np.ascontiguousarray(queries, np.float16).reshape(-1, self.dim)
+        half = to_half(queries).reshape(-1, self.dim)
         out = np.empty((len(half), len(vectors)), np.float32)
         pieces = min(self._threads, max(1, len(vectors) // _ROWS_PER_THREAD))
         edges = np.linspace(0, len(vectors), pieces + 1).astype(int)
@@ -83,6 +84,11 @@ class ExactIndex:
             with ThreadPoolExecutor(pieces) as pool:
                 list(pool.map(scan, range(pieces)))
         return out
+
+
+def to_half(rows: Embeddings) -> NDArray[np.float16]:
+    """Return rows in half precision; what is beyond its range becomes its largest number, not infinity."""
+    return np.ascontiguousarray(np.clip(rows, -_LARGEST, _LARGEST), np.float16)
 
 
 def similarity(queries: NDArray[np.float16], vectors: NDArray[np.float16], metric: Metric) -> NDArray[np.float32]:

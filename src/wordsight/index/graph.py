@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from usearch.index import Index
 
 from wordsight.errors import CatalogueError
-from wordsight.index.exact import ExactIndex, best, positions, similarity
+from wordsight.index.exact import ExactIndex, best, positions, similarity, to_half
 from wordsight.types import Embeddings, Metric, Neighbours, RowIds
 
 _KIND = {Metric.COSINE: "ip", Metric.EUCLIDEAN: "l2sq"}
@@ -102,14 +102,15 @@ class GraphIndex:
         return Neighbours(found, values)
 
     def _one(self, query: NDArray[np.float32], k: int, wanted: int, allowed: RowIds | None) -> Neighbours:
-        matches = self._graph.search(query.astype(np.float16), wanted)
+        half = to_half(query[None])
+        matches = self._graph.search(half[0], wanted)
         candidates = np.sort(np.asarray(matches.keys, np.int64))
         if allowed is not None:
             candidates = candidates[np.isin(candidates, allowed, assume_unique=True)]
         if len(candidates) < k:  # the graph met too few that pass the filter
             return self.rows.search(query[None], k, allowed)
         vectors = self.rows.vectors[positions(self.rows.ids, candidates)]
-        return best(candidates, similarity(query[None].astype(np.float16), vectors, self.metric), k)
+        return best(candidates, similarity(half, vectors, self.metric), k)
 
 
 def _empty(dim: int, metric: Metric) -> Index:

@@ -36,8 +36,9 @@ def audit(
     Filters are random subsets: the hardest case for a graph, since they follow no cluster. Raises ``CatalogueError``
     for an empty catalogue.
     """
-    index = derived.open_index(catalogue, encoder)
-    ids, vectors = catalogue.vectors_after(encoder, 0)
+    with catalogue.snapshot():
+        index = derived.open_index(catalogue, encoder)
+        ids, vectors = catalogue.vectors_after(encoder, 0)
     if not len(ids):
         raise CatalogueError("the catalogue is empty: there is nothing to compare")
     exact = ExactIndex(encoder.dim, encoder.metric, ids, vectors.astype(np.float16))

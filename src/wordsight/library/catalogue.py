@@ -14,13 +14,14 @@ from types import TracebackType
 
 import numpy as np
 
-from wordsight.errors import BadInput, CatalogueBusy, CatalogueError, EncoderMismatch
+from wordsight.errors import BadInput, CatalogueError, EncoderMismatch
 from wordsight.library import schema
+from wordsight.library.connection import connect_reader, connect_writer, writer_lock
 from wordsight.protocols import Encoder
 from wordsight.types import Embeddings, Metric, RowIds
 
 ENVIRONMENT = "WORDSIGHT_CATALOG"
-_DATABASE = "catalogue.sqlite3"
+DATABASE = "catalogue.sqlite3"
 
 
 def default_location() -> Path:
@@ -77,30 +78,26 @@ class Catalogue:
         Raises ``CatalogueError`` where there is none, or it is damaged, or of a newer wordsight.
         """
         location = (default_location() if location is None else location).absolute()
-        file = location / _DATABASE
+        file = location / DATABASE
         try:
             if create:
                 location.mkdir(parents=True, exist_ok=True)
-                connection = sqlite3.connect(file, timeout=30, isolation_level=None)
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("PRAGMA synchronous = NORMAL")
-                with _writer(location):
-                    schema.migrate(connection)
-            else:
-                if not file.is_file():
-                    raise CatalogueError(f"no catalogue at {location}: build one with `wordsight index FOLDER`")
-                connection = _connect_reader(file)
-                if schema.check(connection) < schema.VERSION:
-                    raise CatalogueError(
-                        f"the catalogue at {location} is of an older version: `wordsight index` migrates it"
-                    )
+                return cls(location, connect_writer(file))
+            version, connection = connect_reader(file) if file.is_file() else (0, None)
         except OSError as error:
             raise CatalogueError(f"cannot use {location} as a catalogue: {error}") from error
         except sqlite3.Error as error:
-            raise CatalogueError(f"cannot use {file} as a catalogue: {error}") from error
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.text_factory = _decode
-        return cls(location, connection)
+            raise CatalogueError(
+                f"cannot use {file} as a catalogue: {error}. If it is damaged, move it away and index again: "
+                "the photos are untouched"
+            ) from error
+        if connection is not None and version == schema.VERSION:
+            return cls(location, connection)
+        if connection is not None:
+            connection.close()
+        if version == 0:  # not there, or its maker was stopped before the first table
+            raise CatalogueError(f"no catalogue at {location}: build one with `wordsight index FOLDER`")
+        raise CatalogueError(f"the catalogue at {location} is of an older version: `wordsight index` migrates it")
 
     def __enter__(self) -> Catalogue:
         return self
@@ -116,7 +113,7 @@ class Catalogue:
 
         SQLite errors inside (a full disk, say) become ``CatalogueError``; what was committed before stays.
         """
-        with _writer(self.location):
+        with writer_lock(self.location):
             try:
                 yield
             except sqlite3.Error as error:
@@ -137,6 +134,41 @@ class Catalogue:
             raise
         self.db.execute("COMMIT")
 
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """See one state of the catalogue throughout, whatever another process writes meanwhile; may be nested.
+
+        SQLite errors inside (a damaged file, say) become ``CatalogueError``.
+        """
+        if self.db.in_transaction:
+            yield
+            return
+        try:
+            self.db.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._end_snapshot()
+        except sqlite3.Error as error:
+            raise CatalogueError(
+                f"reading the catalogue at {self.location} failed: {error}. If it is damaged, move it away and index "
+                "again: the photos are untouched"
+            ) from error
+
+    def renew(self) -> None:
+        """Go on with the newest state, inside ``snapshot()``: for its first reader, before anything hangs on it."""
+        if self.db.in_transaction:
+            self._end_snapshot()
+            self.db.execute("BEGIN")
+
+    def _end_snapshot(self) -> None:
+        if self.db.in_transaction:  # a disk that fails ends it, too
+            self.db.execute("COMMIT")
+
+    def state(self) -> tuple[int, int]:
+        """Return numbers that differ when the catalogue may have changed, by this connection or another."""
+        return int(self.db.execute("PRAGMA data_version").fetchone()[0]), self.db.total_changes
+
     @cached_property
     def identity(self) -> str:
         """A random name that no other catalogue has, also one made anew at the same place."""
@@ -144,7 +176,8 @@ class Catalogue:
 
     def roots(self) -> list[Path]:
         """Return the folders that were indexed."""
-        return [Path(path) for (path,) in self.db.execute("SELECT path FROM roots ORDER BY path")]
+        with self.snapshot():
+            return [Path(path) for (path,) in self.db.execute("SELECT path FROM roots ORDER BY path")]
 
     def root_of(self, folder: Path) -> Path | None:
         """Return the indexed folder that is or contains ``folder``."""
@@ -191,13 +224,23 @@ class Catalogue:
 
     def add_encoder(self, encoder: Encoder, *, beside: bool = False) -> StoredEncoder:
         """Return the record of ``encoder``, made where the catalogue is empty or ``beside`` asks for one more."""
-        if self.encoders() and not beside:
+        stored = self.encoders()
+        if not any(row.fingerprint == encoder.fingerprint for row in stored):
+            self._drop_idle_encoders()
+            stored = self.encoders()
+        if stored and not beside:
             return self.encoder_row(encoder)
         self.db.execute(
             "INSERT OR IGNORE INTO encoders (name, fingerprint, dim, metric, created_at) VALUES (?, ?, ?, ?, ?)",
             [encoder.name, encoder.fingerprint, encoder.dim, encoder.metric.value, now()],
         )
         return self.encoder_row(encoder)
+
+    def _drop_idle_encoders(self) -> None:
+        """Remove encoders without a vector, as a first run that was stopped at once leaves them, or ``forget``."""
+        idle = "NOT IN (SELECT DISTINCT encoder_id FROM vectors)"
+        self.db.execute(f"DELETE FROM removed WHERE encoder_id {idle}")
+        self.db.execute(f"DELETE FROM encoders WHERE id {idle}")
 
     def vectors_after(self, encoder: StoredEncoder, last: int) -> tuple[RowIds, Embeddings]:
         """Return ids and vectors, (n,) and (n, dim), of the vectors with an id above ``last``."""
@@ -217,8 +260,20 @@ class Catalogue:
         row = self.db.execute("SELECT count(*) FROM vectors WHERE encoder_id = ?", [encoder.id]).fetchone()
         return int(row[0])
 
+    def generation(self, encoder: StoredEncoder) -> str | None:
+        """Return the name of the index files that hold the vectors of ``encoder``, but for later changes."""
+        row = self.db.execute("SELECT generation FROM encoders WHERE id = ?", [encoder.id]).fetchone()
+        return None if row is None else row[0]
+
+    def adopt(self, encoder: StoredEncoder, generation: str) -> None:
+        """Declare that the index files ``generation`` hold exactly the present vectors of ``encoder``."""
+        with self.transaction():
+            self.db.execute("UPDATE encoders SET generation = ? WHERE id = ?", [generation, encoder.id])
+            self.db.execute("DELETE FROM removed WHERE encoder_id = ?", [encoder.id])
+
     def forget(self, root: Path) -> None:
         """Remove the indexed folder ``root`` with all that is known of it; the photos are not touched."""
+        root = normal(root)
         with self.transaction():
             done = self.db.execute("DELETE FROM roots WHERE path = CAST(? AS TEXT)", [as_text(root)])
             if not done.rowcount:
@@ -228,9 +283,9 @@ class Catalogue:
 
     def drop_orphans(self) -> None:
         """Remove folders without files, and contents (with their vectors) that no file has."""
-        self.db.execute("DELETE FROM folders WHERE id NOT IN (SELECT folder_id FROM files)")
+        self.db.execute("DELETE FROM folders WHERE NOT EXISTS (SELECT 1 FROM files f WHERE f.folder_id = folders.id)")
         self.db.execute(
-            "DELETE FROM contents WHERE id NOT IN (SELECT content_id FROM files WHERE content_id IS NOT NULL)"
+            "DELETE FROM contents WHERE NOT EXISTS (SELECT 1 FROM files f WHERE f.content_id = contents.id)"
         )
 
 
@@ -244,36 +299,11 @@ def unpack(blobs: Iterable[bytes], dim: int) -> Embeddings:
     return np.frombuffer(b"".join(blobs), "<f2").reshape(-1, dim).astype(np.float32)
 
 
+def storable(mtime_ns: int) -> int:
+    """Return a file's time as SQLite can hold it: file systems know years after 2262, 64 bits of nanoseconds do not."""
+    return max(-(2**63), min(mtime_ns, 2**63 - 1))
+
+
 def now() -> str:
-    """Return the present time, UTC, to the second."""
+    """Return the present local time to the second, with its distance from UTC."""
     return datetime.now().astimezone().isoformat(timespec="seconds")
-
-
-def _decode(value: bytes) -> str:
-    return value.decode("utf-8", "surrogateescape")
-
-
-def _connect_reader(file: Path) -> sqlite3.Connection:
-    """Open read-only; a catalogue on a read-only medium has no place for the shared-memory file: open it immutable."""
-    options = "mode=ro" if os.access(file.parent, os.W_OK) else "immutable=1"
-    connection = sqlite3.connect(f"{file.as_uri()}?{options}", uri=True, timeout=30, isolation_level=None)
-    connection.execute("PRAGMA mmap_size = 268435456")
-    return connection
-
-
-@contextmanager
-def _writer(location: Path) -> Iterator[None]:
-    from filelock import FileLock, Timeout  # readers need not wait for it
-
-    lock = FileLock(location / "writer.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise CatalogueBusy(
-            f"another process is writing to the catalogue at {location}: wait for it to end, then run this again "
-            "(searching works meanwhile)"
-        ) from None
-    try:
-        yield
-    finally:
-        lock.release()

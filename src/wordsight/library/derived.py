@@ -1,26 +1,28 @@
-"""Index files derived from the catalogue: memory-mapped, replaced atomically, rebuildable at any time.
+"""Index files derived from the catalogue: memory-mapped, never changed, rebuildable at any time.
 
-``index/<encoder id>/`` holds ``manifest.json``, which names the files of one generation: ``ids-N.npy``,
-``vectors-N.npy`` and, for large catalogues, ``graph-N.usearch``. A reader that opened a generation keeps it, whatever a
-writer does: files are never changed, the manifest is replaced in one step, and old files are unlinked afterwards.
+``index/<encoder id>/<generation>/`` holds ``ids``, ``vectors`` and, for large catalogues, ``graph``; ``manifest.json``
+tells their sizes. Generations have random names, and the database says which one holds: it changes its mind in the
+transaction that forgets the removed vectors. So a reader, who sees one state of the database, gets the files of that
+state or none; and files that belong to no state (of a run that was killed, or of a catalogue that is gone) are never
+read. What the files lack is in the database, and searched exactly.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from wordsight.errors import CatalogueError
 from wordsight.index import ExactIndex, LayeredIndex
+from wordsight.index.exact import positions
 from wordsight.library.catalogue import Catalogue, StoredEncoder
 from wordsight.protocols import VectorIndex
-from wordsight.types import RowIds
 
 GRAPH_FROM = 1_000_000
 """Rows from which a graph is built: below, an exact scan answers in well under 100 ms."""
@@ -28,15 +30,19 @@ GRAPH_FROM = 1_000_000
 _FEW = 1_000
 _SHARE = 20
 _BATCH = 4_096
+_TRIES = 3
 
 
 def open_index(catalogue: Catalogue, encoder: StoredEncoder, *, threads: int = 1) -> VectorIndex:
-    """Return the index over all vectors of ``encoder``: the files, with what changed since they were made on top."""
-    base = _open_base(catalogue, encoder, threads)
-    last = int(_rows(base).ids[-1]) if len(base) else 0
-    ids, vectors = catalogue.vectors_after(encoder, last)
-    removed = catalogue.removed(encoder)
-    removed = removed[np.isin(removed, _rows(base).ids)] if len(removed) else removed
+    """Return the index over all vectors of ``encoder``: the files, with what changed since they were made on top.
+
+    In a ``snapshot()`` this comes first: it goes on to the newest state when the files of an older one are gone.
+    """
+    with catalogue.snapshot():
+        base = _open_base(catalogue, encoder, threads)
+        held = _rows(base).ids
+        ids, vectors = catalogue.vectors_after(encoder, int(held[-1]) if len(held) else 0)
+        removed = held[positions(held, catalogue.removed(encoder))]
     if not len(ids) and not len(removed):
         return base
     added = ExactIndex(encoder.dim, encoder.metric, ids, vectors.astype(np.float16))
@@ -57,99 +63,107 @@ def fold_if_due(catalogue: Catalogue, encoder: StoredEncoder, *, graph_from: int
 
 
 def fold(catalogue: Catalogue, encoder: StoredEncoder, *, graph_from: int | None = None) -> None:
-    """Write a new generation of the index files from the catalogue, in constant memory (but for a graph)."""
-    folder = _folder(catalogue, encoder)
-    folder.mkdir(parents=True, exist_ok=True)
-    generation = 1 + int(_manifest(folder).get("generation", 0))
-    removed = catalogue.removed(encoder)
-    count = catalogue.vector_count(encoder)
-    names: dict[str, Any] = {"generation": generation, "catalogue": catalogue.identity, "rows": count}
-    names |= {"ids": f"ids-{generation}.npy", "vectors": f"vectors-{generation}.npy", "graph": None}
+    """Write a new generation of the index files, in constant memory (but for a graph); call it inside ``writing()``.
+
+    Raises ``CatalogueError`` when the files cannot be written; nothing of them is left behind then.
+    """
+    generation = secrets.token_hex(8)
+    folder = _home(catalogue, encoder) / generation
     try:
-        _write_rows(catalogue, encoder, folder / names["ids"], folder / names["vectors"], count)
-        if count >= (GRAPH_FROM if graph_from is None else graph_from):
-            from wordsight.index.graph import GraphIndex
-
-            names["graph"] = f"graph-{generation}.usearch"
-            GraphIndex.build(_open_rows(folder, names, encoder, 1)).save(folder / names["graph"])
-        temporary = folder / "manifest.json.new"
-        temporary.write_text(json.dumps(names))
-        temporary.replace(folder / "manifest.json")
-    except OSError as error:
-        raise CatalogueError(f"the index files in {folder} cannot be written: {error}; search works without") from error
-    _drop_others(folder, names)
-    if len(removed):
-        with catalogue.transaction():
-            catalogue.db.executemany(
-                "DELETE FROM removed WHERE encoder_id = ? AND vector_id = ?",
-                ((encoder.id, int(vector)) for vector in removed),
-            )
-
-
-def describe(catalogue: Catalogue, encoder: StoredEncoder) -> dict[str, Any]:
-    """Return what the index files hold: generation, rows, whether there is a graph, bytes on disk."""
-    folder = _folder(catalogue, encoder)
-    manifest = _manifest(folder)
-    size = sum(file.stat().st_size for file in folder.glob("*")) if folder.is_dir() else 0
-    return {"rows": manifest.get("rows", 0), "graph": bool(manifest.get("graph")), "bytes": size}
-
-
-def discard(catalogue: Catalogue) -> None:
-    """Remove all index files; searching goes on from the database alone until they are folded again."""
-    shutil.rmtree(catalogue.location / "index", ignore_errors=True)
+        folder.mkdir(parents=True)
+        _write(catalogue, encoder, folder, GRAPH_FROM if graph_from is None else graph_from)
+    except (OSError, RuntimeError) as error:  # usearch says RuntimeError where a disk is full
+        shutil.rmtree(folder, ignore_errors=True)
+        raise CatalogueError(
+            f"the index files in {folder.parent} cannot be written: {error}. All photos are recorded and search works "
+            "without; make room or fix the cause, and run the same command again"
+        ) from error
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    catalogue.adopt(encoder, generation)
+    _drop_others(folder)
 
 
 def _open_base(catalogue: Catalogue, encoder: StoredEncoder, threads: int) -> VectorIndex:
-    """Open the newest generation; damaged or foreign files count as none: all of it is in the database."""
-    folder = _folder(catalogue, encoder)
-    for _ in range(3):  # a writer may replace the generation between reading the manifest and opening its files
-        manifest = _manifest(folder)
-        if manifest.get("catalogue") != catalogue.identity:
+    """Open the present generation; damaged files count as none: all of it is in the database."""
+    for _ in range(_TRIES):
+        generation = catalogue.generation(encoder)
+        if generation is None:
             break
         try:
-            rows = _open_rows(folder, manifest, encoder, threads)
-            if not manifest.get("graph"):
-                return rows
-            from wordsight.index.graph import GraphIndex
-
-            return GraphIndex.open(folder / manifest["graph"], rows)
+            return _open(_home(catalogue, encoder) / generation, encoder, threads)
+        except FileNotFoundError:  # a writer may just have put another in its place
+            catalogue.renew()
         except (OSError, ValueError, CatalogueError):
-            continue
+            break
     return ExactIndex(encoder.dim, encoder.metric)
 
 
-def _open_rows(folder: Path, manifest: dict[str, Any], encoder: StoredEncoder, threads: int) -> ExactIndex:
-    ids: RowIds = np.load(folder / manifest["ids"], mmap_mode="r", allow_pickle=False)
-    vectors: NDArray[np.float16] = np.load(folder / manifest["vectors"], mmap_mode="r", allow_pickle=False)
-    if vectors.shape != (len(ids), encoder.dim) or len(ids) != manifest["rows"] or vectors.dtype != np.float16:
-        raise CatalogueError(f"the index files in {folder} do not fit together")
-    return ExactIndex(encoder.dim, encoder.metric, ids, vectors, threads=threads)
+def _open(folder: Path, encoder: StoredEncoder, threads: int) -> VectorIndex:
+    manifest = _manifest(folder)
+    for name, size in manifest["bytes"].items():
+        if (folder / name).stat().st_size != size:
+            raise CatalogueError(f"{folder / name} is damaged")
+    rows = _open_rows(folder, int(manifest["rows"]), encoder, threads)
+    if "graph" not in manifest["bytes"]:
+        return rows
+    from wordsight.index.graph import GraphIndex
+
+    return GraphIndex.open(folder / "graph", rows)
 
 
-def _write_rows(catalogue: Catalogue, encoder: StoredEncoder, ids: Path, vectors: Path, count: int) -> None:
-    rows = catalogue.db.execute(
-        "SELECT id, vector FROM vectors WHERE encoder_id = ? ORDER BY id LIMIT ?", [encoder.id, count]
-    )
-    with ids.open("wb") as id_file, vectors.open("wb") as vector_file:
-        _write_header(id_file, "<i8", (count,))
-        _write_header(vector_file, "<f2", (count, encoder.dim))
+def _open_rows(folder: Path, count: int, encoder: StoredEncoder, threads: int) -> ExactIndex:
+    if not count:
+        return ExactIndex(encoder.dim, encoder.metric, threads=threads)
+    ids = np.memmap(folder / "ids", "<i8", mode="r", shape=(count,))
+    vectors = np.memmap(folder / "vectors", "<f2", mode="r", shape=(count, encoder.dim))
+    if not (ids[1:] > ids[:-1]).all():
+        raise CatalogueError(f"{folder / 'ids'} is damaged")
+    return ExactIndex(encoder.dim, encoder.metric, np.asarray(ids), np.asarray(vectors), threads=threads)
+
+
+def _write(catalogue: Catalogue, encoder: StoredEncoder, folder: Path, graph_from: int) -> None:
+    count = _write_rows(catalogue, encoder, folder)
+    if count >= graph_from:
+        from wordsight.index.graph import GraphIndex
+
+        GraphIndex.build(_open_rows(folder, count, encoder, 1)).save(folder / "graph")
+    sizes = {file.name: file.stat().st_size for file in folder.iterdir()}
+    (folder / "manifest.json").write_text(json.dumps({"rows": count, "bytes": sizes}))
+    for path in (*folder.iterdir(), folder):
+        _to_disk(path)
+
+
+def _write_rows(catalogue: Catalogue, encoder: StoredEncoder, folder: Path) -> int:
+    rows = catalogue.db.execute("SELECT id, vector FROM vectors WHERE encoder_id = ? ORDER BY id", [encoder.id])
+    count = 0
+    with (folder / "ids").open("wb") as ids, (folder / "vectors").open("wb") as vectors:
         while batch := rows.fetchmany(_BATCH):
-            id_file.write(np.asarray([row[0] for row in batch], "<i8").tobytes())
-            vector_file.write(b"".join(row[1] for row in batch))
-        for file in (id_file, vector_file):
-            file.flush()
-            os.fsync(file.fileno())
+            ids.write(np.asarray([row[0] for row in batch], "<i8").tobytes())
+            vectors.write(b"".join(row[1] for row in batch))
+            count += len(batch)
+    return count
 
 
-def _write_header(file: Any, dtype: str, shape: tuple[int, ...]) -> None:
-    np.lib.format.write_array_header_1_0(file, {"descr": dtype, "fortran_order": False, "shape": shape})
+def _to_disk(path: Path) -> None:
+    """Make sure of a file or folder before the database relies on it, also if the power fails."""
+    if os.name == "nt":  # takes no folders, and files only when they are open for writing
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
-def _drop_others(folder: Path, manifest: dict[str, Any]) -> None:
-    keep = {"manifest.json", manifest["ids"], manifest["vectors"], manifest["graph"]}
-    for file in folder.iterdir():
-        if file.name not in keep:
-            file.unlink(missing_ok=True)
+def _drop_others(folder: Path) -> None:
+    """Remove other generations. Readers that have them open keep them; on Windows they go the next time."""
+    for other in folder.parent.iterdir():
+        if other.is_dir() and other != folder:
+            shutil.rmtree(other, ignore_errors=True)
+        elif other != folder:
+            other.unlink(missing_ok=True)
 
 
 def _rows(index: VectorIndex) -> ExactIndex:
@@ -158,13 +172,15 @@ def _rows(index: VectorIndex) -> ExactIndex:
     return rows
 
 
-def _folder(catalogue: Catalogue, encoder: StoredEncoder) -> Path:
+def _home(catalogue: Catalogue, encoder: StoredEncoder) -> Path:
     return catalogue.location / "index" / str(encoder.id)
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
+    """Return the manifest; raises ``ValueError`` where it is damaged and ``FileNotFoundError`` where there is none."""
+    manifest = json.loads((folder / "manifest.json").read_text())
     try:
-        manifest = json.loads((folder / "manifest.json").read_text())
-    except (OSError, ValueError):
-        return {}
-    return manifest if isinstance(manifest, dict) else {}
+        sizes = {str(name): int(size) for name, size in manifest["bytes"].items()}
+        return {"rows": int(manifest["rows"]), "bytes": sizes}
+    except (TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f"{folder} holds no manifest") from error

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from wordsight import images
-from wordsight.library.catalogue import Catalogue, StoredEncoder, as_text
+from wordsight.library.catalogue import Catalogue, StoredEncoder, as_text, storable
 
 _SHOWN = 1000
 
@@ -42,6 +42,11 @@ class Health:
 
 def examine(catalogue: Catalogue, root: Path, encoder: StoredEncoder) -> Health:
     """Compare the indexed folder ``root`` with what is there now. Only files that may have moved are opened."""
+    with catalogue.snapshot():
+        return _examine(catalogue, root, encoder)
+
+
+def _examine(catalogue: Catalogue, root: Path, encoder: StoredEncoder) -> Health:
     synced = catalogue.db.execute(
         "SELECT synced_at FROM roots WHERE path = CAST(? AS TEXT)", [as_text(root)]
     ).fetchone()
@@ -95,8 +100,8 @@ def _examine_folder(
         size, mtime_ns, reason, _, vector = known.pop(file.name, (None, None, None, None, None))
         path = folder.path / file.name
         if size is None:
-            new.append((path, file.size, file.mtime_ns))
-        elif (size, mtime_ns) != (file.size, file.mtime_ns):
+            new.append((path, file.size, storable(file.mtime_ns)))
+        elif (size, mtime_ns) != (file.size, storable(file.mtime_ns)):
             health.changed += 1
         elif reason is not None:
             health.skip_count += 1

@@ -102,7 +102,8 @@ class Library:
         folder = self._indexed(Path(root))
         home = self.catalogue.root_of(folder)
         assert home is not None
-        return examine(self.catalogue, home, self.catalogue.encoder_row(self.encoder))
+        with self.catalogue.snapshot():
+            return examine(self.catalogue, home, self.catalogue.encoder_row(self.encoder))
 
     @property
     def catalogue(self) -> Catalogue:

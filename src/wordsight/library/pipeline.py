@@ -16,6 +16,7 @@ from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import cache
 from itertools import islice
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from wordsight.protocols import Encoder, Image
 
 _GROUP = 4
 _GROUPS_PER_WORKER = 3
+LARGEST = float(np.finfo(np.float16).max)
 
 
 class Known(Enum):
@@ -50,7 +52,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A file that was read: a known content (no ``info``), a new one with its vector, or a ``problem``."""
+    """A file that was read: a known content (no ``info``), a new one with its vector, or a ``problem``.
+
+    ``passing``: the problem lies with the disk or with permissions, not in the file, and may be gone the next time.
+    """
 
     job: Job
     bytes: int = 0
@@ -60,6 +65,7 @@ class Done:
     vector: NDArray[np.float32] | None = None
     problem: str | None = None
     vanished: bool = False
+    passing: bool = False
 
     @property
     def path(self) -> Path:
@@ -88,6 +94,7 @@ def cores() -> int:
     return available
 
 
+@cache
 def reader_version() -> str:
     """Return what decides which files can be read: a skipped file is tried again when this changes."""
     extras = [name for name in ("pillow_heif", "rawpy") if importlib.util.find_spec(name)]
@@ -147,21 +154,23 @@ def _read(job: Job) -> _Read:
             if status.st_size > images.FILE_LIMIT:
                 return _Read(replace(done, problem=f"too large to be a picture ({status.st_size} bytes)"), b"")
             data = stream.read()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return _Read(replace(done, problem="deleted while indexing", vanished=True), b"")
     except OSError as error:
         return _Read(_unreadable(done, error), b"")
+    except MemoryError:
+        return _Read(replace(done, problem=f"needs more memory than there is ({done.bytes} bytes)"), b"")
     return _Read(replace(done, sha256=hashlib.sha256(data).digest()), data)
 
 
 def _unreadable(done: Done, error: OSError) -> Done:
-    """Keep the file's size and time where they can be had, so that it is not tried at every run."""
+    """Keep the file's size and time where they can be had."""
     try:
         status = done.path.stat()
         done = replace(done, bytes=status.st_size, mtime_ns=status.st_mtime_ns)
     except OSError:
         pass
-    return replace(done, problem=f"cannot be read: {error.strerror or error}")
+    return replace(done, problem=f"cannot be read: {error.strerror or error}", passing=True)
 
 
 def _encode_group(group: list[_Read], encoder: Encoder) -> list[Done]:
@@ -176,8 +185,10 @@ def _encode_group(group: list[_Read], encoder: Encoder) -> list[Done]:
         places.append(len(results))
         results.append(replace(item.done, info=picture.info))
     for place, vector in zip(places, encoder.encode_images(pictures), strict=True):
-        if np.isfinite(vector).all():
+        if (np.abs(vector) <= LARGEST).all():  # False for NaN, too
             results[place] = replace(results[place], vector=vector)
         else:
-            results[place] = replace(results[place], info=None, problem="the encoder gave no finite vector")
+            results[place] = replace(
+                results[place], info=None, problem="the encoder gave no finite vector that half precision can hold"
+            )
     return results

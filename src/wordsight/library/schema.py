@@ -79,7 +79,11 @@ CREATE TABLE calibrations (
 );
 """
 
-MIGRATIONS: tuple[str, ...] = (_VERSION_1,)
+_VERSION_2 = """
+ALTER TABLE encoders ADD COLUMN generation TEXT;
+"""  # names the index files that belong to this state of ``vectors`` and ``removed``; NULL: none
+
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2)
 """Step i leads from version i to version i + 1. Never edit a released step: add one."""
 
 VERSION = len(MIGRATIONS)
@@ -92,10 +96,15 @@ def migrate(connection: sqlite3.Connection, migrations: tuple[str, ...] = MIGRAT
     """
     version = check(connection, len(migrations))
     for step in range(version, len(migrations)):
-        connection.executescript(
-            f"BEGIN IMMEDIATE;{migrations[step]};PRAGMA user_version = {step + 1};"
-            f"PRAGMA application_id = {APPLICATION_ID};COMMIT;"
-        )
+        try:
+            connection.executescript(
+                f"BEGIN IMMEDIATE;{migrations[step]};PRAGMA user_version = {step + 1};"
+                f"PRAGMA application_id = {APPLICATION_ID};COMMIT;"
+            )
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
 
 
 def check(connection: sqlite3.Connection, newest: int = VERSION) -> int:

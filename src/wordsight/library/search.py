@@ -20,7 +20,7 @@ from wordsight.library.hits import Answer, PhotoHit
 from wordsight.protocols import Encoder
 from wordsight.types import Embeddings, Metric, Query, RowIds, Term
 
-_MOST_VARIABLES = 900
+_MOST_VARIABLES = 500  # of the 999 that older SQLite takes: the filters need some
 _JOINS = (
     "FROM vectors v JOIN contents c ON c.id = v.content_id JOIN files f ON f.content_id = c.id "
     "JOIN folders d ON d.id = f.folder_id "
@@ -32,17 +32,29 @@ _COLUMNS = (
 
 
 class Searcher:
-    """Answers queries on an open catalogue with one encoder; what it opens is kept for the next query.
+    """Answers queries on an open catalogue with one encoder.
 
-    Raises ``EncoderMismatch`` when the catalogue holds only vectors of other encoders.
+    What it opens is kept for the next query, and opened anew when the catalogue has changed: each answer belongs to one
+    state of it. Raises ``EncoderMismatch`` when the catalogue holds only vectors of other encoders.
     """
 
     def __init__(self, catalogue: Catalogue, encoder: Encoder, *, threads: int = 1) -> None:
         self._catalogue = catalogue
         self._encoder = encoder
-        self._stored = catalogue.encoder_row(encoder)
-        self._index = derived.open_index(catalogue, self._stored, threads=threads)
-        self._calibration = calibration.load(catalogue, self._stored)
+        self._threads = threads
+        self._state: tuple[int, int] | None = None
+        with catalogue.snapshot():
+            self._refresh()
+
+    def _refresh(self) -> None:
+        """Open what belongs to the present state; the first thing to do in a snapshot."""
+        state = self._catalogue.state()
+        if state == self._state:
+            return
+        self._stored = self._catalogue.encoder_row(self._encoder)
+        self._index = derived.open_index(self._catalogue, self._stored, threads=self._threads)
+        self._calibration = calibration.load(self._catalogue, self._stored)
+        self._state = state
 
     def __len__(self) -> int:
         """Return how many different pictures can be found."""
@@ -59,22 +71,43 @@ class Searcher:
         """
         if top < 1:
             raise BadInput(f"the number of hits must be at least 1, got {top}")
-        filters = self._without_idle(filters or Filters())
         vector, notices = query_vector(self._encoder, query)
-        allowed = None if filters.is_empty else self._allowed(filters)
-        found = self._index.search(vector[None], top, allowed)
-        scores = dict(zip(found.ids[0].tolist(), found.scores[0].tolist(), strict=True))
-        matches: dict[int, float] = {}
-        if self._calibration is not None and all(term.image is None for term in query.terms):
-            estimates = self._calibration.match(vector, found.scores[0])
-            matches = dict(zip(found.ids[0].tolist(), estimates.tolist(), strict=True))
-        hits = self._hits(scores, matches, filters)
+        with self._catalogue.snapshot():
+            self._refresh()
+            filters = self._without_idle(filters or Filters())
+            allowed = None if filters.is_empty else self._allowed(filters)
+            hits = self._closest(vector, top, allowed, filters)
+        estimates = self._estimates(query, vector, hits)
+        if estimates is not None:
+            hits = [replace(hit, match=float(match)) for hit, match in zip(hits, estimates, strict=True)]
+        elif matches_only:
+            notices = (*notices, "no match estimate for this query: --matches-only has no effect")
         if matches_only:
             hits = [hit for hit in hits if hit.match is None or hit.match >= 0.5]
-            if not matches:
-                notices = (*notices, "no match estimate for this query: --matches-only has no effect")
         searched = len(self._index) if allowed is None else len(allowed)
-        return Answer(query, _ranked(hits[:top]), searched, bool(matches), notices)
+        return Answer(query, tuple(hits), searched, estimates is not None, notices)
+
+    def _closest(
+        self, vector: NDArray[np.float32], top: int, allowed: RowIds | None, filters: Filters
+    ) -> list[PhotoHit]:
+        """Return the first ``top`` photos in the order of ``(-score, path)``, ranked.
+
+        The index knows pictures, in the order of their ids: more are asked for until no tie is cut through. Nor may
+        pictures count that no file has any more, as there are until a sync that saw files change has ended.
+        """
+        asked = top + 1
+        while True:
+            found = self._index.search(vector[None], asked, allowed)
+            hits = self._hits(dict(zip(found.ids[0].tolist(), found.scores[0].tolist(), strict=True)), filters)
+            if found.ids.shape[1] < asked or (len(hits) >= top and found.scores[0, -1] < hits[top - 1].score):
+                return [replace(hit, rank=rank) for rank, hit in enumerate(hits[:top], start=1)]
+            asked *= 2
+
+    def _estimates(self, query: Query, vector: NDArray[np.float32], hits: list[PhotoHit]) -> NDArray[np.float32] | None:
+        """Return the match estimate of each hit, where there can be one."""
+        if self._calibration is None or not hits or any(term.image is not None for term in query.terms):
+            return None
+        return self._calibration.match(vector, np.asarray([hit.score for hit in hits], np.float32))
 
     def _without_idle(self, filters: Filters) -> Filters:
         """Drop a folder condition that every photo meets: filtering a million rows for nothing costs time."""
@@ -90,7 +123,7 @@ class Searcher:
         ).fetchall()
         return np.fromiter((row[0] for row in rows), np.int64, len(rows))
 
-    def _hits(self, scores: dict[int, float], matches: dict[int, float], filters: Filters) -> list[PhotoHit]:
+    def _hits(self, scores: dict[int, float], filters: Filters) -> list[PhotoHit]:
         """Return the photos that hold the found pictures, sorted by ``(-score, path)``."""
         condition, values = filters.where() if not filters.is_empty else ("1", [])
         hits = []
@@ -101,7 +134,7 @@ class Searcher:
                 f"SELECT {_COLUMNS} {_JOINS} WHERE v.id IN ({','.join('?' * len(part))}) AND ({condition})",
                 [*part, *values],
             )
-            hits += [_hit(row, scores[row[0]], matches.get(row[0])) for row in rows]
+            hits += [_hit(row, scores[row[0]]) for row in rows]
         return sorted(hits, key=lambda hit: (-hit.score, str(hit.path)))
 
 
@@ -116,7 +149,9 @@ def query_vector(encoder: Encoder, query: Query) -> tuple[NDArray[np.float32], t
     rows = np.concatenate([_term_vector(encoder, term) for term in query.terms])
     total = np.asarray(weights @ rows, np.float32)
     scale = float(np.linalg.norm(total)) if encoder.metric is Metric.COSINE else float(weights.sum())
-    if abs(scale) < 1e-4 * float(np.abs(weights).sum()):
+    if scale < 1e-4 * float(np.abs(weights).sum()):
+        if scale < 0:  # only where the metric is Euclidean: dividing by it would look for the opposite
+            raise QuerySyntaxError("what is taken away outweighs what is left to look for", query.source, 0)
         raise QuerySyntaxError("the terms cancel each other out: nothing is left to look for", query.source, 0)
     remarks = [line for term in query.terms if term.text is not None for line in encoder.remarks(term.text)]
     return total / np.float32(scale), tuple(remarks)
@@ -129,13 +164,13 @@ def _term_vector(encoder: Encoder, term: Term) -> Embeddings:
     return encoder.encode_texts([term.text])
 
 
-def _hit(row: Sequence[Any], score: float, match: float | None) -> PhotoHit:
+def _hit(row: Sequence[Any], score: float) -> PhotoHit:
     _, folder, name, size, sha256, width, height, kind, captured, camera, latitude, longitude = row
     return PhotoHit(
         rank=0,
         path=Path(folder) / name,
         score=score,
-        match=match,
+        match=None,
         width=width,
         height=height,
         bytes=size,
@@ -146,7 +181,3 @@ def _hit(row: Sequence[Any], score: float, match: float | None) -> PhotoHit:
         latitude=latitude,
         longitude=longitude,
     )
-
-
-def _ranked(hits: Sequence[PhotoHit]) -> tuple[PhotoHit, ...]:
-    return tuple(replace(hit, rank=rank) for rank, hit in enumerate(hits, start=1))

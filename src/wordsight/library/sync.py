@@ -15,7 +15,7 @@ from pathlib import Path
 
 from wordsight import images
 from wordsight.errors import BadInput
-from wordsight.library.catalogue import Catalogue, StoredEncoder, as_text, below, normal, now, pack
+from wordsight.library.catalogue import Catalogue, StoredEncoder, as_text, below, normal, now, pack, storable
 from wordsight.library.pipeline import Done, Job, Known, cores, encode_files, reader_version
 from wordsight.protocols import Encoder
 
@@ -67,16 +67,17 @@ def sync(
 
     ``workers`` threads decode and encode (default: the cores this process may use). ``retry_skipped`` reads files again
     that could not be read before. A folder inside an indexed one is brought up to date alone; one around others takes
-    them in. Raises ``BadInput`` when ``root`` is no folder, or holds no picture at all although the catalogue knows some
-    (a disk that is not mounted?) and not ``allow_empty``; ``EncoderMismatch`` when the catalogue belongs to another
+    them in. Raises ``BadInput`` when ``root`` is no folder, or holds no picture although the catalogue knows some (a
+    disk that is not mounted?) and not ``allow_empty``; ``EncoderMismatch`` when the catalogue belongs to another
     encoder and not ``beside``.
     """
     started = time.monotonic()
     root = normal(root)
     if not root.is_dir():
         raise BadInput(f"{root} is not a folder: expected a folder of photos")
-    root_id = catalogue.add_root(root)
-    stored = catalogue.add_encoder(encoder, beside=beside)
+    with catalogue.transaction():
+        root_id = catalogue.add_root(root)
+        stored = catalogue.add_encoder(encoder, beside=beside)
     run = _Run(catalogue, root, root_id, stored, allow_empty=allow_empty, retry_skipped=retry_skipped)
     run.compare()
     run.work_off(encoder, workers or cores(), progress)
@@ -229,13 +230,15 @@ class _Run:
         content = self._db.execute("SELECT id FROM contents WHERE sha256 = ?", [result.sha256]).fetchone()
         if result.info is not None:
             content = content or self._add_content(result)
+        # An interrupt may come between any two statements, and what was done is kept: the vector comes last, so that
+        # none is without a file, and a file is not done before it has its vector.
+        self._write_file(result, content[0], None)
         if result.vector is not None:
             self._db.execute(
                 "INSERT INTO vectors (encoder_id, content_id, vector) VALUES (?, ?, ?)",
                 [self._encoder.id, content[0], pack(result.vector[None])[0]],
             )
             self.report.encoded += 1
-        self._write_file(result, content[0], None)
 
     def _add_content(self, result: Done) -> tuple[int]:
         info = result.info
@@ -281,19 +284,22 @@ class _Run:
                 result.job.folder_id,
                 as_text(result.path.name),
                 result.bytes,
-                result.mtime_ns,
+                storable(result.mtime_ns),
                 content_id,
                 reason,
-                reader_version() if reason else None,
+                reader_version() if reason and not result.passing else None,
             ],
         )
 
     def finish(self) -> None:
         """Tell moved files from deleted ones, drop what is gone, and note that the folder is up to date."""
         with self._catalogue.transaction():
-            self.report.moved = self._db.execute(
-                "SELECT count(*) FROM gone g WHERE EXISTS (SELECT 1 FROM todo t JOIN files f "
-                "ON f.folder_id = t.folder_id AND f.name = t.name WHERE t.known = ? AND f.content_id = g.content_id)",
+            self.report.moved = self._db.execute(  # of each content, as many as are both gone here and new there
+                "SELECT coalesce(sum(min(gone_files, new_files)), 0) FROM "
+                "(SELECT content_id, count(*) AS gone_files FROM gone GROUP BY content_id) JOIN "
+                "(SELECT f.content_id, count(*) AS new_files FROM todo t JOIN files f "
+                "ON f.folder_id = t.folder_id AND f.name = t.name WHERE t.known = ? GROUP BY f.content_id) "
+                "USING (content_id)",
                 [Known.NO.value],
             ).fetchone()[0]
             gone = self._db.execute("DELETE FROM files WHERE id IN (SELECT file_id FROM gone)").rowcount
@@ -315,5 +321,5 @@ class _KnownFile:
     finished: bool
 
     def state(self, file: images.FileStat) -> Known:
-        same = (self.bytes, self.mtime_ns) == (file.size, file.mtime_ns)
+        same = (self.bytes, self.mtime_ns) == (file.size, storable(file.mtime_ns))
         return Known.SAME if same else Known.CHANGED

@@ -1,0 +1,1 @@
+"""Builds the model that ships inside the package; see README.md."""

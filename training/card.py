@@ -1,0 +1,50 @@
+"""Writes MODEL_CARD.md beside the shipped files, from what model.json knows."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+CARD = Path(__file__).with_name("card.md")
+
+
+def write_card(folder: Path) -> None:
+    spec = json.loads((folder / "model.json").read_text())
+    fields = {
+        "size": f"{sum(f['bytes'] for f in spec['files'].values()) / 1e6:.1f} MB",
+        "measures": measure_rows(spec["measures"]),
+        "classes": class_rows(spec["measures"]),
+        "files": "\n".join(f"| `{n}` | {f['bytes']:,} | `{f['sha256']}` |" for n, f in spec["files"].items()),
+        "minutes": f"{sum(spec['training']['stages_cpu_seconds'].values()) / 60:.0f}",
+        "templates": ", ".join(f'"{t}"' for t in spec["prompts"]["label"]),
+        "vocabulary": f"{spec['text']['vocabulary_size']:,}",
+        "packages": ", ".join(f"{name} {version}" for name, version in spec["training"]["packages"].items()),
+    }
+    text = CARD.read_text()
+    for name, value in fields.items():
+        text = text.replace("{{" + name + "}}", value)
+    (folder / "MODEL_CARD.md").write_text(text)
+
+
+def measure_rows(measures: dict[str, Any]) -> str:
+    voc, flickr, game = measures["voc2007"], measures["flickr8k"], measures["voc2007"]["pointing_game"]
+    forth, back = flickr["text_to_image"], flickr["image_to_text"]
+    rows = {
+        "CIFAR-10 zero-shot accuracy (3,000)": percent(measures["cifar10"]["accuracy"]),
+        "VOC2007 mAP all-point / 11-point / precision@10 (1,200)": percent(voc["mAP"], voc["mAP11"], voc["P@10"]),
+        "Flickr8k text to image Success@1 / 5 / 10 (1,000 photos)": percent(*forth.values()),
+        "Flickr8k image to text Success@1 / 5 / 10": percent(*back.values()),
+        "VOC2007 pointing game, map / centre point": percent(game["map"], game["centre_point"]),
+        "the same where the centre point misses": percent(game["map_where_centre_misses"]),
+    }
+    return "\n".join(f"| {name} | {value} |" for name, value in rows.items())
+
+
+def class_rows(measures: dict[str, Any]) -> str:
+    ordered = sorted(measures["voc2007"]["AP"].items(), key=lambda item: -item[1])
+    return "\n".join(f"| {name} | {percent(value)} |" for name, value in ordered)
+
+
+def percent(*values: float) -> str:
+    return " / ".join(f"{100 * value:.1f}" for value in values)

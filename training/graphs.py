@@ -1,0 +1,88 @@
+"""A small writer of ONNX graphs: nodes in order, initializers by value, stored narrow and widened in the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+OPSET, IR = 17, 8  # read by every onnxruntime since 1.14
+MICROSOFT = "com.microsoft"
+
+
+class Graph:
+    """Collects nodes; every method gives the name of the value it makes."""
+
+    def __init__(self, name: str):
+        self.name = name
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: dict[str, onnx.TensorProto] = {}
+        self.inputs: list[onnx.ValueInfoProto] = []
+        self.outputs: list[onnx.ValueInfoProto] = []
+
+    def input(self, name: str, kind: int, shape: Sequence[str | int]) -> str:
+        self.inputs.append(helper.make_tensor_value_info(name, kind, shape))
+        return name
+
+    def output(self, value: str, name: str, shape: Sequence[str | int], kind: int = TensorProto.FLOAT) -> None:
+        self.nodes.append(helper.make_node("Identity", [value], [name]))
+        self.outputs.append(helper.make_tensor_value_info(name, kind, shape))
+
+    def add(self, op: str, *inputs: str, outputs: int = 1, domain: str = "", **attributes: Any) -> Any:
+        names = [f"v{len(self.nodes)}" if i == 0 else f"v{len(self.nodes)}_{i}" for i in range(outputs)]
+        self.nodes.append(helper.make_node(op, list(inputs), names, domain=domain, **attributes))
+        return names[0] if outputs == 1 else names
+
+    def constant(self, value: NDArray[Any] | float | Sequence[int], name: str | None = None) -> str:
+        """Exactly as given; Python numbers become float32, sequences of them int64."""
+        if isinstance(value, float):
+            value = np.array(value, np.float32)
+        array = np.asarray(value)
+        name = name or f"c{len(self.constants)}"
+        self.constants[name] = numpy_helper.from_array(np.ascontiguousarray(array).reshape(array.shape), name)
+        return name
+
+    def half(self, value: NDArray[np.float32]) -> str:
+        """Stored as float16, used as float32; onnxruntime folds the cast when it opens the file."""
+        limit = float(np.abs(value).max(initial=0))
+        if limit > 60_000:
+            raise ValueError(f"a weight of {limit:g} does not fit in float16")
+        return self.add("Cast", self.constant(value.astype(np.float16)), to=TensorProto.FLOAT)
+
+    def unit_length(self, x: str) -> str:
+        length = self.add("ReduceL2", x, axes=[-1], keepdims=1)
+        return self.add("Div", x, self.add("Max", length, self.constant(1e-12)))
+
+    def model(self, metadata: dict[str, str] | None = None) -> onnx.ModelProto:
+        graph = helper.make_graph(self.nodes, self.name, self.inputs, self.outputs, list(self.constants.values()))
+        domains = {node.domain for node in self.nodes} | {""}
+        opsets = [helper.make_opsetid(d, OPSET if d == "" else 1) for d in sorted(domains)]
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=IR, producer_name="wordsight")
+        helper.set_model_props(model, metadata or {})
+        onnx.checker.check_model(model)
+        return model
+
+
+def move_weights(models: dict[str, onnx.ModelProto], folder: Path, weights: str, least: int = 1024) -> None:
+    """Saves several graphs whose equal constants (of `least` bytes or more) lie once in one file beside them."""
+    places: dict[bytes, tuple[int, int]] = {}
+    with (folder / weights).open("wb") as file:
+        for name, model in models.items():
+            for tensor in model.graph.initializer:
+                raw = tensor.raw_data
+                if len(raw) < least:
+                    continue
+                if raw not in places:
+                    file.write(b"\0" * (-file.tell() % 64))
+                    places[raw] = (file.tell(), len(raw))
+                    file.write(raw)
+                offset, length = places[raw]
+                onnx.external_data_helper.set_external_data(tensor, weights, offset=offset, length=length)
+                tensor.ClearField("raw_data")
+                tensor.data_location = TensorProto.EXTERNAL
+            (folder / name).write_bytes(model.SerializeToString())

@@ -197,7 +197,8 @@ class ChangingFolder(RuleBasedStateMachine):
                 "JOIN folders d ON d.id = f.folder_id LEFT JOIN vectors v ON v.content_id = f.content_id"
             ).fetchall()
             orphans = catalogue.db.execute(
-                "SELECT (SELECT count(*) FROM contents c WHERE NOT EXISTS (SELECT 1 FROM files WHERE content_id = c.id)),"
+                "SELECT (SELECT count(*) FROM contents c "
+                "WHERE NOT EXISTS (SELECT 1 FROM files WHERE content_id = c.id)), "
                 "(SELECT count(*) FROM folders WHERE id NOT IN (SELECT folder_id FROM files))"
             ).fetchone()
         want = {str(path): (what is not None, what is not None) for path, what in self.indexed.items()}

@@ -20,6 +20,8 @@ _KIND = {Metric.COSINE: "ip", Metric.EUCLIDEAN: "l2sq"}
 CONNECTIVITY = 16
 EXPANSION_ADD = 128
 EXPANSION_SEARCH = 128
+EXPANSION_VERIFY = 32
+_VERIFY_ROWS = 10_000
 # With a filter the graph is asked for this many times k / (share of rows allowed) candidates ...
 _OVERFETCH = 3.0
 # ... and not used at all where it would have to visit more than this many: scanning the allowed rows is then cheaper.
@@ -45,6 +47,7 @@ class GraphIndex:
         graph = _empty(rows.dim, rows.metric)
         if len(rows):
             graph.add(np.asarray(rows.ids), np.asarray(rows.vectors), threads=threads)
+            _find_lost(graph, rows, threads)
         return cls(rows, graph)
 
     @classmethod
@@ -111,6 +114,22 @@ class GraphIndex:
             return self.rows.search(query[None], k, allowed)
         vectors = self.rows.vectors[positions(self.rows.ids, candidates)]
         return best(candidates, similarity(half, vectors, self.metric), k)
+
+
+def _find_lost(graph: Index, rows: ExactIndex, threads: int) -> None:
+    """Add again the rows that cannot be reached: several threads that add at once lose about one in a thousand."""
+    graph.expansion_search = EXPANSION_VERIFY  # type: ignore[misc]  # it has a setter
+    for start in range(0, len(rows), _VERIFY_ROWS):
+        part = slice(start, start + _VERIFY_ROWS)
+        ids, vectors = np.asarray(rows.ids[part]), np.asarray(rows.vectors[part])
+        found = np.asarray(graph.search(vectors, 1, threads=threads).keys, np.int64).reshape(-1)
+        lost = np.flatnonzero(found != ids)
+        equal = (rows.vectors[np.searchsorted(rows.ids, found[lost])] == vectors[lost]).all(axis=1)
+        lost = lost[~equal]  # an equal picture in its place is as good
+        if len(lost):
+            graph.remove(ids[lost])
+            graph.add(ids[lost], vectors[lost], threads=1)
+    graph.expansion_search = EXPANSION_SEARCH  # type: ignore[misc]
 
 
 def _empty(dim: int, metric: Metric) -> Index:

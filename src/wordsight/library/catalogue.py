@@ -294,9 +294,18 @@ def pack(vectors: Embeddings) -> list[bytes]:
     return [row.tobytes() for row in np.asarray(vectors).astype("<f2")]
 
 
+def join(blobs: Iterable[bytes], dim: int) -> bytes:
+    """Return stored rows as one block of float16; raises ``CatalogueError`` when it is not ``dim`` for each."""
+    rows = list(blobs)
+    block = b"".join(rows)
+    if len(block) != 2 * dim * len(rows):
+        raise CatalogueError("the catalogue holds damaged vectors: move it away and index again")
+    return block
+
+
 def unpack(blobs: Iterable[bytes], dim: int) -> Embeddings:
-    """Return stored rows as (n, dim) float32."""
-    return np.frombuffer(b"".join(blobs), "<f2").reshape(-1, dim).astype(np.float32)
+    """Return stored rows as (n, dim) float32; raises like ``join``."""
+    return np.frombuffer(join(blobs, dim), "<f2").reshape(-1, dim).astype(np.float32)
 
 
 def storable(mtime_ns: int) -> int:

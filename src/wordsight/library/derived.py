@@ -21,7 +21,7 @@ import numpy as np
 from wordsight.errors import CatalogueError
 from wordsight.index import ExactIndex, LayeredIndex
 from wordsight.index.exact import positions
-from wordsight.library.catalogue import Catalogue, StoredEncoder
+from wordsight.library.catalogue import Catalogue, StoredEncoder, join
 from wordsight.protocols import VectorIndex
 
 GRAPH_FROM = 1_000_000
@@ -141,7 +141,7 @@ def _write_rows(catalogue: Catalogue, encoder: StoredEncoder, folder: Path) -> i
     with (folder / "ids").open("wb") as ids, (folder / "vectors").open("wb") as vectors:
         while batch := rows.fetchmany(_BATCH):
             ids.write(np.asarray([row[0] for row in batch], "<i8").tobytes())
-            vectors.write(b"".join(row[1] for row in batch))
+            vectors.write(join([row[1] for row in batch], encoder.dim))
             count += len(batch)
     return count
 

@@ -1,30 +1,239 @@
-"""The match estimate: how likely a hit shows what was asked, learned from how unrelated queries score."""
+"""The match estimate: how likely a hit shows what was asked, learned from how unrelated queries score there.
+
+A catalogue remembers the mean and the covariance of its vectors, and the vectors of a bank of background queries
+(``background``). From these follow, exactly and without a scan, the mean and the deviation of any query's scores over
+all photos, and those of the bank. A hit is described by five numbers without a unit (``FEATURES``), and a logistic
+model with fixed weights makes them a probability: for one query it never falls when the score rises. docs/matches.md
+tells the method and what it reaches; ``python -m benchmarks.matches --fit`` prints the weights anew.
+"""
 
 from __future__ import annotations
 
+import json
+import struct
+import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wordsight.library.catalogue import Catalogue, StoredEncoder
+from wordsight.library import background
+from wordsight.library.catalogue import Catalogue, StoredEncoder, now, unpack
 from wordsight.protocols import Encoder
+from wordsight.types import Embeddings, Metric
+
+FEATURES = ("score", "mean", "spread", "photos", "words")
+"""score: the hit's score, in deviations of the bank's scores from their mean over all photos. mean: the same of the
+query's mean score (high where most photos show it). spread: log ratio of the deviation of the query's scores to that
+of the bank's texts (low for texts the encoder makes nothing of). photos: log of their number (the best of many chance
+scores is higher). words: where the text lies between nonsense (-0.5) and the bank's things (0.5)."""
+
+WEIGHTS = (1.269, 0.389, 0.312, -0.383, 1.148)
+BIAS = -4.047
+
+_BOUNDS = ((-1e3, 1e3), (-3.0, 3.0), (-1.5, 1.5), (0.0, 10.0), (-1.0, 1.0))  # no further than there are data
+_FORMAT = 1
+_MAGIC = b"wordsight calibration\n"
+_SAMPLE = 20_000
+_BATCH = 1_024
+_RANK = 96
+_LEAST_SCALE = 5e-3  # below, the bank's texts are one to this encoder, and rounding would count as evidence
+_DUE_FROM = 0.15
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Calibration:
-    """What is remembered of a catalogue and an encoder to judge a score."""
+    """What is remembered of a catalogue and an encoder to judge a score.
+
+    ``images`` pictures were there, the newest with the id ``last``. ``mean`` (dim,); ``factor`` (dim, rank) and
+    ``rest`` stand for the covariance ``factor @ factor.T + rest * I``. ``words`` (dim,) and ``words_offset`` tell
+    things from nonsense. ``bank`` (texts, dim) are the background queries. The other numbers are the mean of the
+    bank's scores over all photos, their deviation, and the mean variance of one text's scores.
+    """
+
+    images: int
+    last: int
+    rest: float
+    words_offset: float
+    bank_mean: float
+    bank_scale: float
+    bank_variance: float
+    mean: NDArray[np.float32]
+    factor: NDArray[np.float16]
+    words: NDArray[np.float32]
+    bank: NDArray[np.float16]
 
     def match(self, query: NDArray[np.float32], scores: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the probability in [0, 1] that a photo with that score shows what was asked, one per score."""
-        raise RuntimeError("being written")
+        """Return the probability in [0, 1] that a photo with that score shows what was asked, one per score.
+
+        ``query`` (dim,) of unit length, ``scores`` (n,) its cosines with photos.
+        """
+        logits = self.features(query, scores) @ np.asarray(WEIGHTS) + BIAS
+        return np.asarray(1 / (1 + np.exp(-np.clip(logits, -30, 30))), np.float32)
+
+    def features(self, query: NDArray[np.float32], scores: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the ``FEATURES`` of each score, (n, 5)."""
+        spread = float(np.square(query @ self.factor.astype(np.float32)).sum()) + self.rest * float(query @ query)
+        prior = self.bank_scale**2 / self.images  # few photos say little of the spread: as if one more were average
+        of_query = (
+            (float(query @ self.mean) - self.bank_mean) / self.bank_scale,
+            0.5 * np.log((spread + prior) / (self.bank_variance + prior)),
+            np.log(self.images),
+            float(query @ self.words) - self.words_offset,
+        )
+        rows = np.empty((len(scores), len(FEATURES)))
+        rows[:, 0] = (scores.astype(np.float64) - self.bank_mean) / self.bank_scale
+        rows[:, 1:] = of_query
+        low, high = np.asarray(_BOUNDS).T
+        return np.clip(rows, low, high)
 
 
 def load(catalogue: Catalogue, encoder: StoredEncoder) -> Calibration | None:
-    """Return the stored calibration, or ``None`` where there is none (too few photos, say)."""
-    return None
+    """Return the stored calibration, or ``None`` where there is none that can be read."""
+    row = catalogue.db.execute("SELECT payload FROM calibrations WHERE encoder_id = ?", [encoder.id]).fetchone()
+    calibration = None if row is None else unpack_payload(row[0])
+    return None if calibration is None or len(calibration.mean) != encoder.dim else calibration
 
 
 def calibrate_if_due(catalogue: Catalogue, stored: StoredEncoder, encoder: Encoder) -> bool:
-    """Learn and store the calibration when there is none or the catalogue changed much; return whether it was."""
-    return False
+    """Learn and store the calibration when there is none or the catalogue changed much; return whether it was.
+
+    Encoders with a closed vocabulary or Euclidean scores get none: their labels are no sample of what one may ask, and
+    the model reads cosines. Call it inside ``catalogue.writing()``.
+    """
+    if encoder.vocabulary is not None or stored.metric is not Metric.COSINE:
+        return False
+    images = catalogue.vector_count(stored)
+    old = load(catalogue, stored)
+    if not images or (old is not None and not _is_due(catalogue, stored, old, images)):
+        return False
+    texts = (*background.THINGS, *background.NONSENSE)
+    bank = encoder.encode_texts(texts) if old is None else old.bank.astype(np.float32)
+    mean, covariance = _moments(_sample(catalogue, stored, images), stored.dim)
+    last = catalogue.db.execute("SELECT max(id) FROM vectors WHERE encoder_id = ?", [stored.id]).fetchone()[0]
+    payload = pack_payload(learn(mean, covariance, bank, images=images, last=last))
+    with catalogue.transaction():
+        catalogue.db.execute(
+            "INSERT OR REPLACE INTO calibrations (encoder_id, made_at, images, payload) VALUES (?, ?, ?, ?)",
+            [stored.id, now(), images, payload],
+        )
+    return True
+
+
+def learn(
+    mean: NDArray[np.float64], covariance: NDArray[np.float64], bank: Embeddings, *, images: int, last: int = 0
+) -> Calibration:
+    """Return the calibration of photos with that mean (dim,) and covariance (dim, dim).
+
+    ``bank``: vectors of ``background.THINGS`` and then ``background.NONSENSE``.
+    """
+    texts = bank.astype(np.float64)
+    means = texts @ mean
+    variances = np.maximum(np.einsum("td,de,te->t", texts, covariance, texts, optimize=True), 0)
+    pooled = float(np.mean(variances + (means - means.mean()) ** 2))
+    words, offset = _between(texts[: len(background.THINGS)], texts[len(background.THINGS) :])
+    factor, rest = _factor(covariance)
+    return Calibration(
+        images=images,
+        last=last,
+        rest=rest,
+        words_offset=offset,
+        bank_mean=float(means.mean()),
+        bank_scale=max(pooled**0.5, _LEAST_SCALE),
+        bank_variance=float(variances.mean()),
+        mean=mean.astype(np.float32),
+        factor=factor,
+        words=words,
+        bank=bank.astype(np.float16),
+    )
+
+
+def pack_payload(calibration: Calibration) -> bytes:
+    """Return what is stored: a magic word, checksum, JSON header with numbers and shapes, and the arrays' bytes."""
+    fields = {name: getattr(calibration, name) for name in Calibration.__dataclass_fields__}
+    arrays = {name: value for name, value in fields.items() if isinstance(value, np.ndarray)}
+    header: dict[str, Any] = {"format": _FORMAT, "background": background.VERSION}
+    header["numbers"] = {name: value for name, value in fields.items() if name not in arrays}
+    header["arrays"] = [[name, array.dtype.newbyteorder("<").str, array.shape] for name, array in arrays.items()]
+    head = json.dumps(header).encode()
+    raw = b"".join(array.astype(array.dtype.newbyteorder("<")).tobytes() for array in arrays.values())
+    body = struct.pack("<I", len(head)) + head + raw
+    return _MAGIC + struct.pack("<I", zlib.crc32(body)) + body
+
+
+def unpack_payload(payload: bytes) -> Calibration | None:
+    """Return the calibration, or ``None`` for damaged bytes, another format or another bank of background queries."""
+    try:
+        start = len(_MAGIC)
+        checksum, length = struct.unpack_from("<II", payload, start)
+        if payload[:start] != _MAGIC or zlib.crc32(payload[start + 4 :]) != checksum:
+            return None
+        header = json.loads(payload[start + 8 : start + 8 + length])
+        if (header["format"], header["background"]) != (_FORMAT, background.VERSION):
+            return None
+        fields, place = dict(header["numbers"]), start + 8 + length
+        for name, dtype, shape in header["arrays"]:
+            count = int(np.prod(shape))
+            array = np.frombuffer(payload, np.dtype(dtype), count, place)
+            fields[name], place = array.reshape(shape), place + array.nbytes
+        return Calibration(**fields)
+    except (ValueError, TypeError, KeyError, struct.error):
+        return None
+
+
+def _is_due(catalogue: Catalogue, stored: StoredEncoder, old: Calibration, images: int) -> bool:
+    """Whether pictures added and removed since are more than a share of those that were there."""
+    added = catalogue.db.execute(
+        "SELECT count(*) FROM vectors WHERE encoder_id = ? AND id > ?", [stored.id, old.last]
+    ).fetchone()[0]
+    removed = old.images + added - images
+    return bool(added + removed > _DUE_FROM * old.images)
+
+
+def _sample(catalogue: Catalogue, stored: StoredEncoder, images: int) -> Iterator[Embeddings]:
+    """Yield batches of some ``_SAMPLE`` vectors, the same at each call; ids are hashed, so no folder is favoured."""
+    below = (1 << 32) if images <= _SAMPLE else (_SAMPLE << 32) // images
+    rows = catalogue.db.execute(
+        "SELECT vector FROM vectors WHERE encoder_id = ? AND (id * 2654435761) % 4294967296 < ?", [stored.id, below]
+    )
+    while batch := rows.fetchmany(_BATCH):
+        yield unpack((row[0] for row in batch), stored.dim)
+
+
+def _moments(batches: Iterator[Embeddings], dim: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return mean (dim,) and covariance (dim, dim)."""
+    count, total, squares = 0, np.zeros(dim), np.zeros((dim, dim))
+    for rows in batches:
+        count += len(rows)
+        total += rows.sum(axis=0, dtype=np.float64)
+        squares += rows.T @ rows
+    mean = total / max(count, 1)
+    return mean, squares / max(count, 1) - np.outer(mean, mean)
+
+
+def _factor(covariance: NDArray[np.float64]) -> tuple[NDArray[np.float16], float]:
+    """Return (dim, rank) and the mean of the variances left out: large enough for scores, small enough to store."""
+    values, vectors = np.linalg.eigh(covariance)
+    values = np.maximum(values[::-1], 0)
+    rank = min(_RANK, int((values > 1e-9).sum()))
+    factor = vectors[:, ::-1][:, :rank] * np.sqrt(values[:rank])
+    return factor.astype(np.float16), float(values[rank:].mean()) if rank < len(values) else 0.0
+
+
+def _between(things: NDArray[np.float64], nonsense: NDArray[np.float64]) -> tuple[NDArray[np.float32], float]:
+    """Return the direction that tells the two apart, (dim,), scaled so that their means lie 1 apart, and its middle.
+
+    Fisher's linear discriminant; the covariance is shrunk half way to a sphere, for there are about as many texts as
+    dimensions.
+    """
+    difference = things.mean(axis=0) - nonsense.mean(axis=0)
+    within = (np.cov(things.T) + np.cov(nonsense.T)) / 2
+    within += np.eye(len(within)) * max(float(np.trace(within)) / len(within), 1e-6)
+    direction = np.linalg.solve(within, difference)
+    gap = float(direction @ difference)
+    if gap < 1e-6:  # an encoder to which all texts are one
+        return np.zeros(len(direction), np.float32), 0.0
+    middle = float(direction @ (things.mean(axis=0) + nonsense.mean(axis=0))) / 2
+    return (direction / gap).astype(np.float32), middle / gap

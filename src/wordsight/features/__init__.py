@@ -1,0 +1,1 @@
+"""Statistics of pictures, each a pure function images -> vectors, without learning and without a network."""

@@ -1,5 +1,8 @@
 """Every vector index passes one contract suite."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -96,3 +99,8 @@ def test_best_is_a_total_order(values: list[int], k: int, random) -> None:
     want = sorted(zip((-v for v in values), ids, strict=True))[:k]
     assert found.ids[0].tolist() == [i for _, i in want]
     assert found.scores[0].tolist() == [-v for v, _ in want]
+
+
+def test_the_graph_and_the_runtime_load_in_either_order() -> None:
+    code = "from wordsight.index.graph import GraphIndex; import onnxruntime"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0

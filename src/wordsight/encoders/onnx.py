@@ -64,14 +64,14 @@ class OnnxEncoder:
         tower = self._tower("text", "file", "embedding", runtime="onnxruntime")  # its start is what a search waits for
         rows = [np.empty((0, self.dim), np.float32)]
         # One by one: a quantised tower scales its activations by run, so a batch would change the vectors in it.
-        for encoding in self._tokenizer().encode_batch(list(texts)):
-            ids = np.asarray([_cut(encoding.ids, self.max_tokens)], np.int64)
+        for text in texts:
+            ids = np.asarray([_cut(self._token_ids(text), self.max_tokens)], np.int64)
             rows.append(tower({"input_ids": ids, "attention_mask": np.ones_like(ids)}))
         return np.concatenate(rows)
 
     def remarks(self, text: str) -> tuple[str, ...]:
         """Return a notice when ``text`` is longer than the text tower takes."""
-        tokens = len(self._tokenizer().encode(text).ids)
+        tokens = len(self._token_ids(text))
         if tokens <= self.max_tokens:
             return ()
         return (f"the query was cut: it has {tokens} tokens and {self.name} reads the first {self.max_tokens}",)
@@ -90,6 +90,11 @@ class OnnxEncoder:
             parts.append(tower({"pixels": np.stack(pixels[start:stop])}))
             start = stop
         return np.concatenate(parts) if parts else np.empty((0, self.dim), np.float32)
+
+    def _token_ids(self, text: str) -> list[int]:
+        # Half characters, as file names on a command line may hold, are no text to the tokenizer.
+        ids: list[int] = self._tokenizer().encode(text.encode("utf-8", "replace").decode("utf-8")).ids
+        return ids
 
     def _tower(self, side: str, key: str, output: str, *, runtime: str) -> Tower:
         describe = self._folder.describe[side]

@@ -9,6 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+
+# onnxruntime before usearch: loaded the other way round, the process crashes (seen with 1.32 and 2.26 on Linux).
+import onnxruntime  # noqa: F401
 from numpy.typing import NDArray
 from usearch.index import Index
 
@@ -69,19 +72,17 @@ class GraphIndex:
         return len(self.rows)
 
     def add(self, ids: RowIds, vectors: Embeddings) -> None:
-        """Add rows; an id that is there already is replaced."""
-        self.remove(ids)
-        before = self.rows.ids
+        """Add rows; an id that is there already is replaced. The graph is built anew, as for ``remove``.
+
+        Changing a graph in place leaves rows that no path leads to; for changes there are layers (``LayeredIndex``).
+        """
         self.rows.add(ids, vectors)
-        new = np.setdiff1d(self.rows.ids, before)
-        self._graph.add(new, self.rows.vectors[positions(self.rows.ids, new)])
+        self._graph = GraphIndex.build(self.rows)._graph
 
     def remove(self, ids: RowIds) -> None:
         """Remove rows; unknown ids are ignored."""
-        known = np.intersect1d(self.rows.ids, ids)
-        if len(known):
-            self._graph.remove(known)
-            self.rows.remove(known)
+        self.rows.remove(ids)
+        self._graph = GraphIndex.build(self.rows)._graph
 
     def search(self, queries: Embeddings, k: int, allowed: RowIds | None = None) -> Neighbours:
         """Return the ``min(k, rows allowed)`` closest rows that the graph finds, best first, ties by id.

@@ -1,0 +1,77 @@
+"""Gradients of 8-bit pictures by table: levels are whole, so there are only 511 x 511 different gradients."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordsight.features.pixels import frozen
+
+_SPAN = 511
+"""Differences of two levels lie in [-255, 255]."""
+
+
+def gradient_codes(grey: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """Return for (..., h, w) levels the place of each pixel's central difference in the tables below.
+
+    The outermost rows (columns) have no vertical (horizontal) difference, as in scikit-image.
+    """
+    levels = grey.astype(np.int16)
+    codes = np.full(grey.shape, (_SPAN * _SPAN) // 2, np.int32)
+    codes[..., 1:-1, :] += (levels[..., 2:, :] - levels[..., :-2, :]) * np.int32(_SPAN)
+    codes[..., 1:-1] += levels[..., 2:] - levels[..., :-2]
+    return codes
+
+
+def strongest(codes: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return for (..., h, w, 3) codes the one of the channel with the largest gradient (Dalal and Triggs)."""
+    lengths = magnitudes()[codes]
+    best = codes[..., 0].copy()
+    longest = lengths[..., 0].copy()
+    for channel in (1, 2):
+        better = lengths[..., channel] > longest
+        np.copyto(best, codes[..., channel], where=better)
+        np.copyto(longest, lengths[..., channel], where=better)
+    return best
+
+
+@lru_cache(maxsize=1)
+def magnitudes() -> NDArray[np.float32]:
+    """Return the table code -> length of the gradient."""
+    down, right = _components()
+    return frozen(np.hypot(down, right).astype(np.float32))
+
+
+@lru_cache(maxsize=16)
+def orientation_bins(bins: int, signed: bool) -> NDArray[np.uint8]:
+    """Return the table code -> bin of its direction: ``bins`` equal parts of half a turn, or of a whole one."""
+    places = _turns(signed) * bins
+    return frozen(np.minimum(np.floor(places), bins - 1).astype(np.uint8))
+
+
+@lru_cache(maxsize=16)
+def shared_votes(bins: int, signed: bool) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
+    """Return three tables code -> bin, vote for it, vote for the next: each length split between the closest bins."""
+    places = (_turns(signed) * bins - 0.5) % bins
+    lower = np.minimum(np.floor(places), bins - 1)
+    upper_share = places - lower
+    return (
+        frozen(lower.astype(np.uint8)),
+        frozen((magnitudes() * (1 - upper_share)).astype(np.float32)),
+        frozen((magnitudes() * upper_share).astype(np.float32)),
+    )
+
+
+def _turns(signed: bool) -> NDArray[np.float64]:
+    """Return the table code -> direction in [0, 1), one being a whole turn, or half of one when unsigned."""
+    down, right = _components()
+    period = 360.0 if signed else 180.0
+    turns: NDArray[np.float64] = np.rad2deg(np.arctan2(down, right)) % period / period
+    return turns
+
+
+def _components() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    line = np.arange(_SPAN, dtype=np.float64) - _SPAN // 2
+    return np.repeat(line, _SPAN), np.tile(line, _SPAN)

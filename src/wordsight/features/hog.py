@@ -1,0 +1,123 @@
+"""Histograms of oriented gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import ClassVar
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from wordsight.features.base import Described, Vectors
+from wordsight.features.gradients import gradient_codes, magnitudes, orientation_bins, shared_votes, strongest
+from wordsight.features.pixels import colour_squares, frozen, grey_squares, in_chunks
+from wordsight.protocols import Image
+
+_EPSILON = 1e-5
+_CLIP = 0.2
+
+
+@dataclass(frozen=True)
+class Hog(Described):
+    """Histograms of oriented gradients (Dalal and Triggs, CVPR 2005): where edges run in which direction.
+
+    Pictures are squeezed to ``side`` pixels; each ``cell`` x ``cell`` square gets a histogram of ``bins`` directions
+    over half a turn (a whole one when ``signed``); each square of ``block`` x ``block`` cells is normalised by L2-Hys.
+    With ``soft`` a pixel's vote is shared between neighbouring cells and directions, as in the paper; without, it
+    equals ``skimage.feature.hog`` to rounding. ``colour``: each pixel's strongest channel instead of luma.
+    Values lie in [0, 1]. Raises ``BadInput`` for sizes that do not fit.
+    """
+
+    name: ClassVar[str] = "hog"
+    side: int = 128
+    cell: int = 16
+    block: int = 2
+    bins: int = 9
+    signed: bool = False
+    soft: bool = True
+    colour: bool = False
+
+    def __post_init__(self) -> None:
+        self._require(min(self.cell, self.block, self.bins) >= 1, "cell, block and bins of at least 1")
+        self._require(self.bins <= 180, "at most 180 bins")
+        self._require(self.side // self.cell >= self.block, "a side of at least cell x block pixels")
+
+    @property
+    def dim(self) -> int:
+        """Length of a row: blocks down x blocks across x cells of a block x bins."""
+        blocks = self._cells - self.block + 1
+        return blocks * blocks * self.block * self.block * self.bins
+
+    def __call__(self, images: Sequence[Image]) -> Vectors:
+        """Return (n, dim) float32 in [0, 1]."""
+        return in_chunks(images, self.side, self.dim, self._rows)
+
+    @property
+    def _cells(self) -> int:
+        return self.side // self.cell
+
+    def _rows(self, images: Sequence[Image]) -> Vectors:
+        if self.colour:
+            channels = np.moveaxis(colour_squares(images, self.side), -1, 1)
+            codes = strongest(np.moveaxis(gradient_codes(channels), 1, -1))
+        else:
+            codes = gradient_codes(grey_squares(images, self.side))
+        return self._blocks(self._shared(codes) if self.soft else self._counted(codes))
+
+    def _counted(self, codes: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Return (n, cells, cells, bins): each pixel votes for one cell and one bin."""
+        covered = self._cells * self.cell
+        codes = codes[:, :covered, :covered]
+        slots = self._cells**2 * self.bins
+        place = _first_slots(self._cells, self.cell, self.bins) + np.arange(len(codes))[:, None, None] * slots
+        place += orientation_bins(self.bins, self.signed)[codes]
+        votes = np.bincount(place.ravel(), magnitudes()[codes].ravel(), len(codes) * slots)
+        return (votes / self.cell**2).astype(np.float32).reshape(-1, self._cells, self._cells, self.bins)
+
+    def _shared(self, codes: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Return (n, cells, cells, bins): each pixel votes for the two closest cells each way and two bins."""
+        planes = orientation_planes(codes, self.bins, self.signed)
+        reach = _reach(self.side, self._cells, self.cell)
+        return np.ascontiguousarray(np.moveaxis(np.matmul(np.matmul(reach, planes), reach.T), 1, -1), np.float32)
+
+    def _blocks(self, cells: NDArray[np.float32]) -> Vectors:
+        """Return (n, dim): overlapping blocks of cells, each normalised by L2-Hys."""
+        windows = sliding_window_view(cells, (self.block, self.block), axis=(1, 2))
+        blocks = np.moveaxis(windows, 3, -1).reshape(*windows.shape[:3], -1)
+        normed: Vectors = np.minimum(blocks / _length(blocks), _CLIP)
+        normed /= _length(normed)
+        return normed.reshape(len(cells), -1)
+
+
+def orientation_planes(codes: NDArray[np.int32], bins: int, signed: bool) -> NDArray[np.float32]:
+    """Return (n, bins, h, w) of (n, h, w) codes: each pixel's length of gradient, split between two directions."""
+    lower_bins, lower_votes, upper_votes = shared_votes(bins, signed)
+    pixels = codes[0].size
+    planes = np.zeros((len(codes), bins, *codes.shape[1:]), np.float32)
+    flat = planes.reshape(-1)
+    lower = lower_bins[codes].astype(np.intp)
+    start = np.arange(codes.size).reshape(codes.shape) + np.arange(len(codes))[:, None, None] * (bins - 1) * pixels
+    flat[start + lower * pixels] = lower_votes[codes]
+    flat[start + (lower + 1) % bins * pixels] += upper_votes[codes]
+    return planes
+
+
+def _length(blocks: NDArray[np.float32]) -> NDArray[np.float32]:
+    length: NDArray[np.float32] = np.sqrt(np.einsum("...i,...i->...", blocks, blocks) + np.float32(_EPSILON**2))
+    return length[..., None]
+
+
+@lru_cache(maxsize=16)
+def _first_slots(cells: int, cell: int, bins: int) -> NDArray[np.intp]:
+    line = np.arange(cells * cell) // cell
+    return frozen((line[:, None] * cells + line) * bins)
+
+
+@lru_cache(maxsize=16)
+def _reach(side: int, cells: int, cell: int) -> NDArray[np.float32]:
+    """Return (cells, side): how much a pixel counts for a cell, falling linearly to 0 at the next cell's centre."""
+    distance = np.abs(np.arange(side) + 0.5 - (np.arange(cells)[:, None] + 0.5) * cell)
+    return frozen((np.maximum(0, 1 - distance / cell) / cell).astype(np.float32))

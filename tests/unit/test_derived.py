@@ -267,8 +267,8 @@ def test_a_graph_built_by_several_threads_reaches_every_row() -> None:
     rng = np.random.default_rng(1)
     for count in (40, 500, 3000):
         vectors = rng.standard_normal((count, DIM)).astype(np.float16)
-        vectors[: count // 10] = vectors[0]  # copies
+        vectors[:10] = vectors[0]  # copies
         rows = ExactIndex(DIM, Metric.EUCLIDEAN, np.arange(count) * 2 + 1, vectors)
         graph = GraphIndex.build(rows, threads=4)
-        found = graph.search(vectors[count // 10 :].astype(np.float32), 1)
-        assert found.ids[:, 0].tolist() == rows.ids[count // 10 :].tolist()
+        found = graph.search(vectors[10:].astype(np.float32), 1)
+        assert found.ids[:, 0].tolist() == rows.ids[10:].tolist()

@@ -6,7 +6,7 @@ from wordsight.library.health import Health
 from wordsight.library.hits import Answer, PhotoHit
 from wordsight.library.language import parse
 from wordsight.library.library import Library
-from wordsight.library.sync import Progress, SyncReport
+from wordsight.library.report import Progress, SyncReport
 
 __all__ = [
     "Answer",

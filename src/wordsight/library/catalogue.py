@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +16,8 @@ import numpy as np
 
 from wordsight.errors import BadInput, CatalogueError, EncoderMismatch
 from wordsight.library import schema
+from wordsight.library.blobs import pack as pack
+from wordsight.library.blobs import unpack as unpack
 from wordsight.library.connection import connect_reader, connect_writer, writer_lock
 from wordsight.protocols import Encoder
 from wordsight.types import Embeddings, Metric, RowIds
@@ -204,7 +206,8 @@ class Catalogue:
 
     def encoders(self) -> list[StoredEncoder]:
         """Return the encoders the catalogue holds vectors of, oldest first."""
-        rows = self.db.execute("SELECT id, name, fingerprint, dim, metric FROM encoders ORDER BY id")
+        with self.snapshot():
+            rows = self.db.execute("SELECT id, name, fingerprint, dim, metric FROM encoders ORDER BY id").fetchall()
         return [StoredEncoder(i, name, print_, dim, Metric(metric)) for i, name, print_, dim, metric in rows]
 
     def encoder_row(self, encoder: Encoder) -> StoredEncoder:
@@ -287,25 +290,6 @@ class Catalogue:
         self.db.execute(
             "DELETE FROM contents WHERE NOT EXISTS (SELECT 1 FROM files f WHERE f.content_id = contents.id)"
         )
-
-
-def pack(vectors: Embeddings) -> list[bytes]:
-    """Return each row as the bytes that the catalogue stores: little-endian float16."""
-    return [row.tobytes() for row in np.asarray(vectors).astype("<f2")]
-
-
-def join(blobs: Iterable[bytes], dim: int) -> bytes:
-    """Return stored rows as one block of float16; raises ``CatalogueError`` when it is not ``dim`` for each."""
-    rows = list(blobs)
-    block = b"".join(rows)
-    if len(block) != 2 * dim * len(rows):
-        raise CatalogueError("the catalogue holds damaged vectors: move it away and index again")
-    return block
-
-
-def unpack(blobs: Iterable[bytes], dim: int) -> Embeddings:
-    """Return stored rows as (n, dim) float32; raises like ``join``."""
-    return np.frombuffer(join(blobs, dim), "<f2").reshape(-1, dim).astype(np.float32)
 
 
 def storable(mtime_ns: int) -> int:

@@ -21,7 +21,8 @@ import numpy as np
 from wordsight.errors import CatalogueError
 from wordsight.index import ExactIndex, LayeredIndex
 from wordsight.index.exact import positions
-from wordsight.library.catalogue import Catalogue, StoredEncoder, join
+from wordsight.library.blobs import join
+from wordsight.library.catalogue import Catalogue, StoredEncoder
 from wordsight.protocols import VectorIndex
 
 GRAPH_FROM = 1_000_000

@@ -14,8 +14,9 @@ from wordsight.library.filters import Filters
 from wordsight.library.health import Health, examine
 from wordsight.library.hits import Answer
 from wordsight.library.language import parse
+from wordsight.library.report import Progress, SyncReport
 from wordsight.library.search import Searcher
-from wordsight.library.sync import Progress, SyncReport, sync
+from wordsight.library.sync import sync
 from wordsight.protocols import Encoder
 from wordsight.types import Query
 

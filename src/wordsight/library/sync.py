@@ -10,46 +10,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from wordsight import images
 from wordsight.errors import BadInput
 from wordsight.library.catalogue import Catalogue, StoredEncoder, as_text, below, normal, now, pack, storable
 from wordsight.library.pipeline import Done, Job, Known, cores, encode_files, reader_version
+from wordsight.library.report import Progress, SyncReport
 from wordsight.protocols import Encoder
 
 _COMMIT_SECONDS = 1.0
 _COMMIT_FILES = 512
-
-
-@dataclass(slots=True)
-class SyncReport:
-    """What a sync did, in files. ``encoded`` pictures went through the encoder; a moved or copied one does not.
-
-    ``problems`` are folders that could not be listed: what the catalogue knows of them is left as it is.
-    """
-
-    unchanged: int = 0
-    added: int = 0
-    changed: int = 0
-    moved: int = 0
-    removed: int = 0
-    skipped: int = 0
-    encoded: int = 0
-    seconds: float = 0.0
-    problems: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where a sync stands. ``latest`` is a skipped file with its reason, for the user to see at once."""
-
-    done: int
-    total: int
-    encoded: int
-    skipped: int
-    latest: tuple[Path, str] | None = None
 
 
 def sync(

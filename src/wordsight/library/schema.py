@@ -109,9 +109,14 @@ def migrate(connection: sqlite3.Connection, migrations: tuple[str, ...] = MIGRAT
 
 def check(connection: sqlite3.Connection, newest: int = VERSION) -> int:
     """Return the version of a database; raises like ``migrate``."""
-    application = connection.execute("PRAGMA application_id").fetchone()[0]
-    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
-    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    connection.execute("BEGIN")  # one state: another process may be making the tables
+    try:
+        application = connection.execute("PRAGMA application_id").fetchone()[0]
+        version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    finally:
+        if connection.in_transaction:
+            connection.execute("COMMIT")
     if application != APPLICATION_ID and (application or tables):
         raise CatalogueError("this SQLite database belongs to another program; choose another --catalog")
     if version > newest:

@@ -260,7 +260,7 @@ def _to_second(when: datetime) -> str:
 
 def _absolute(folder: str | Path) -> Path:
     try:
-        return Path(os.path.abspath(Path(folder).expanduser()))  # noqa: PTH100  # links stay as they are written
+        return Path(os.path.abspath(Path(folder).expanduser()))  # links stay as they are written
     except (ValueError, RuntimeError) as error:
         raise BadInput(f"expected a folder, got {str(folder)!r}: {error}") from error
 

@@ -5,6 +5,7 @@ Local features (``parse_local("sift")``) return many descriptors a picture, for 
 """
 
 from wordsight.features.base import Descriptors, Feature, LocalFeature
+from wordsight.features.patches import Patches, Whitening
 from wordsight.features.registry import (
     FEATURES,
     LOCAL_FEATURES,
@@ -21,7 +22,9 @@ __all__ = [
     "Descriptors",
     "Feature",
     "LocalFeature",
+    "Patches",
     "Preset",
+    "Whitening",
     "from_description",
     "local_from_description",
     "parse",

@@ -52,9 +52,14 @@ def orientation_bins(bins: int, signed: bool) -> NDArray[np.uint8]:
 
 
 @lru_cache(maxsize=16)
-def shared_votes(bins: int, signed: bool) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
-    """Return three tables code -> bin, vote for it, vote for the next: each length split between the closest bins."""
-    places = (_turns(signed) * bins - 0.5) % bins
+def shared_votes(
+    bins: int, signed: bool, centre: float
+) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
+    """Return three tables code -> bin, vote for it, vote for the next: each length split between the closest bins.
+
+    Bin i's centre lies at (i + ``centre``) / ``bins`` of a turn, or of half a turn when unsigned.
+    """
+    places = (_turns(signed) * bins - centre) % bins
     lower = np.minimum(np.floor(places), bins - 1)
     upper_share = places - lower
     return (
@@ -62,6 +67,29 @@ def shared_votes(bins: int, signed: bool) -> tuple[NDArray[np.uint8], NDArray[np
         frozen((magnitudes() * (1 - upper_share)).astype(np.float32)),
         frozen((magnitudes() * upper_share).astype(np.float32)),
     )
+
+
+def orientation_planes(codes: NDArray[np.int32], bins: int, signed: bool, centre: float = 0.5) -> NDArray[np.float32]:
+    """Return (n, bins, h, w) of (n, h, w) codes: each pixel's length of gradient, split between two directions."""
+    lower_bins, lower_votes, upper_votes = shared_votes(bins, signed, centre)
+    pixels = codes[0].size
+    planes = np.zeros((len(codes), bins, *codes.shape[1:]), np.float32)
+    flat = planes.reshape(-1)
+    lower = lower_bins[codes].astype(np.intp)
+    start = np.arange(codes.size).reshape(codes.shape) + np.arange(len(codes))[:, None, None] * (bins - 1) * pixels
+    flat[start + lower * pixels] = lower_votes[codes]
+    flat[start + (lower + 1) % bins * pixels] += upper_votes[codes]
+    return planes
+
+
+@lru_cache(maxsize=16)
+def shares(side: int, centres: tuple[float, ...], width: float) -> NDArray[np.float32]:
+    """Return (len(centres), side): what a pixel counts for a cell, falling linearly to 0 at ``width`` from its centre.
+
+    Places are measured from the picture's edge, so the first pixel's centre is 0.5; divided by ``width``.
+    """
+    distance = np.abs(np.arange(side) + 0.5 - np.asarray(centres)[:, None])
+    return frozen((np.maximum(0, 1 - distance / width) / width).astype(np.float32))
 
 
 def _turns(signed: bool) -> NDArray[np.float64]:

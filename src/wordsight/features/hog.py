@@ -12,7 +12,14 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from wordsight.features.base import Described, Vectors
-from wordsight.features.gradients import gradient_codes, magnitudes, orientation_bins, shared_votes, strongest
+from wordsight.features.gradients import (
+    gradient_codes,
+    magnitudes,
+    orientation_bins,
+    orientation_planes,
+    shares,
+    strongest,
+)
 from wordsight.features.pixels import colour_squares, frozen, grey_squares, in_chunks
 from wordsight.protocols import Image
 
@@ -80,7 +87,7 @@ class Hog(Described):
     def _shared(self, codes: NDArray[np.int32]) -> NDArray[np.float32]:
         """Return (n, cells, cells, bins): each pixel votes for the two closest cells each way and two bins."""
         planes = orientation_planes(codes, self.bins, self.signed)
-        reach = _reach(self.side, self._cells, self.cell)
+        reach = shares(self.side, tuple((i + 0.5) * self.cell for i in range(self._cells)), self.cell)
         return np.ascontiguousarray(np.moveaxis(np.matmul(np.matmul(reach, planes), reach.T), 1, -1), np.float32)
 
     def _blocks(self, cells: NDArray[np.float32]) -> Vectors:
@@ -92,19 +99,6 @@ class Hog(Described):
         return normed.reshape(len(cells), -1)
 
 
-def orientation_planes(codes: NDArray[np.int32], bins: int, signed: bool) -> NDArray[np.float32]:
-    """Return (n, bins, h, w) of (n, h, w) codes: each pixel's length of gradient, split between two directions."""
-    lower_bins, lower_votes, upper_votes = shared_votes(bins, signed)
-    pixels = codes[0].size
-    planes = np.zeros((len(codes), bins, *codes.shape[1:]), np.float32)
-    flat = planes.reshape(-1)
-    lower = lower_bins[codes].astype(np.intp)
-    start = np.arange(codes.size).reshape(codes.shape) + np.arange(len(codes))[:, None, None] * (bins - 1) * pixels
-    flat[start + lower * pixels] = lower_votes[codes]
-    flat[start + (lower + 1) % bins * pixels] += upper_votes[codes]
-    return planes
-
-
 def _length(blocks: NDArray[np.float32]) -> NDArray[np.float32]:
     length: NDArray[np.float32] = np.sqrt(np.einsum("...i,...i->...", blocks, blocks) + np.float32(_EPSILON**2))
     return length[..., None]
@@ -114,10 +108,3 @@ def _length(blocks: NDArray[np.float32]) -> NDArray[np.float32]:
 def _first_slots(cells: int, cell: int, bins: int) -> NDArray[np.intp]:
     line = np.arange(cells * cell) // cell
     return frozen((line[:, None] * cells + line) * bins)
-
-
-@lru_cache(maxsize=16)
-def _reach(side: int, cells: int, cell: int) -> NDArray[np.float32]:
-    """Return (cells, side): how much a pixel counts for a cell, falling linearly to 0 at the next cell's centre."""
-    distance = np.abs(np.arange(side) + 0.5 - (np.arange(cells)[:, None] + 0.5) * cell)
-    return frozen((np.maximum(0, 1 - distance / cell) / cell).astype(np.float32))

@@ -33,6 +33,16 @@ def grey_framed(images: Sequence[Image], side: int) -> NDArray[np.uint8]:
     return _stacked([_framed(image.convert("L"), side) for image in images], (side, side))
 
 
+def grey_fitted(image: Image, side: int) -> NDArray[np.uint8]:
+    """Return (h, w): luma at its own proportions, the longest side ``side`` pixels."""
+    return np.asarray(_fitted(image.convert("L"), side))
+
+
+def grey_shrunk(image: Image, side: int) -> NDArray[np.uint8]:
+    """Return (h, w): luma at its own proportions, the longest side at most ``side`` pixels."""
+    return np.asarray(_fitted(image.convert("L"), min(side, max(image.size))))
+
+
 def in_chunks(
     images: Sequence[Image], side: int, dim: int, rows: Callable[[Sequence[Image]], NDArray[np.floating]]
 ) -> Vectors:
@@ -64,15 +74,20 @@ def _squeezed(image: Image, side: int) -> Image:
 
 
 def _framed(image: Image, side: int) -> Image:
-    scale = side / max(image.size)
-    width, height = (max(1, round(length * scale)) for length in image.size)
-    if (width, height) != image.size:
-        image = image.resize((width, height), PILImage.Resampling.BILINEAR, reducing_gap=2.0)
-    if width == height:
+    image = _fitted(image, side)
+    if image.size == (side, side):
         return image
     frame = PILImage.new(image.mode, (side, side))
-    frame.paste(image, ((side - width) // 2, (side - height) // 2))
+    frame.paste(image, ((side - image.width) // 2, (side - image.height) // 2))
     return frame
+
+
+def _fitted(image: Image, side: int) -> Image:
+    scale = side / max(image.size)
+    width, height = (max(1, round(length * scale)) for length in image.size)
+    if (width, height) == image.size:
+        return image
+    return image.resize((width, height), PILImage.Resampling.BILINEAR, reducing_gap=2.0)
 
 
 def _stacked(pictures: Sequence[Image], shape: tuple[int, ...]) -> NDArray[np.uint8]:

@@ -10,16 +10,25 @@ from typing import Any, Literal, TypeAlias, get_type_hints
 from wordsight.errors import BadInput
 from wordsight.features.base import Described, Feature, LocalFeature
 from wordsight.features.colour import ColourHistogram, ColourMoments
+from wordsight.features.contour import Contour
+from wordsight.features.correlogram import Correlogram
+from wordsight.features.dense import DenseSift
+from wordsight.features.edges import Edges
 from wordsight.features.hog import Hog
 from wordsight.features.lbp import Lbp
+from wordsight.features.local import Orb, Sift
+from wordsight.features.patches import Patches
+from wordsight.features.shape import Hu, Zernike
 
 Preset: TypeAlias = Literal["small", "photo"]
 """Parameters for which kind of picture: "small" are those of about 32 pixels (CIFAR), "photo" all larger ones."""
 
-FEATURES: dict[str, type[Described]] = {kind.name: kind for kind in (Hog, Lbp, ColourHistogram, ColourMoments)}
+FEATURES: dict[str, type[Described]] = {
+    kind.name: kind for kind in (Hog, Lbp, ColourHistogram, ColourMoments, Correlogram, Hu, Zernike, Edges, Contour)
+}
 """Name -> class of the features of a whole picture; the classes' defaults are the preset "photo"."""
 
-LOCAL_FEATURES: dict[str, type[Described]] = {}
+LOCAL_FEATURES: dict[str, type[Described]] = {kind.name: kind for kind in (Sift, DenseSift, Orb, Patches)}
 """Name -> class of the local features."""
 
 _SMALL: dict[str, dict[str, Any]] = {
@@ -27,6 +36,13 @@ _SMALL: dict[str, dict[str, Any]] = {
     "lbp": {"side": 32, "grid": 2},
     "colour": {"side": 32},
     "moments": {"side": 32},
+    "correlogram": {"side": 32},
+    "hu": {"side": 32},
+    "zernike": {"side": 32},
+    "edges": {"side": 32},
+    "contour": {"side": 64},
+    "dense-sift": {"side": 32, "cell": 3, "step": 2},
+    "patches": {"side": 32},
 }
 _CALL = re.compile(r"\s*(?P<name>[a-z][a-z-]*)\s*(?:\((?P<arguments>[^()]*)\))?\s*(?:,|$)")
 

@@ -22,7 +22,8 @@ __all__ = ["__version__", "open_library"]
 def open_library(location: Path | None = None, *, encoder: str = "mini", threads: int = 1) -> Library:
     """Return the photo library whose catalogue is the folder ``location``, seen by ``encoder``.
 
-    The default is the user's own catalogue, where the command line keeps it. Raises ``UnknownEncoder`` or ``ModelError``; a missing catalogue is made by the first ``sync``.
+    The default is the user's own catalogue, where the command line keeps it; a missing one is made by the first
+    ``sync``. Raises ``UnknownEncoder`` or ``ModelError``.
     """
     from wordsight.library import Library
     from wordsight.registry import load_encoder

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wordsight.cli.options import CatalogOption, EncoderOption, JsonOption, QuietOption, notice, open_library
+from wordsight.cli.text import printable
 
 if TYPE_CHECKING:
     from wordsight.library import Health, Progress, SyncReport
@@ -47,7 +48,7 @@ def index(
                 progress=progress,
             )
         for problem in report.problems:
-            notice(f"could not look into {problem}")
+            notice(f"could not look into {printable(problem)}")
         if as_json:
             typer.echo(json.dumps({"folder": str(folder), **asdict(report)}))
         else:
@@ -118,7 +119,7 @@ def _progress(folder: Path, quiet: bool) -> Iterator[Callable[[Progress], None]]
     def tell_skip(state: Progress) -> None:
         if state.latest is not None and not quiet:
             path, reason = state.latest
-            typer.echo(f"skipped {path}: {reason}", err=True)
+            typer.echo(printable(f"skipped {path}: {reason}"), err=True)
 
     if quiet or not sys.stderr.isatty():
         yield tell_skip
@@ -141,7 +142,7 @@ def _progress(folder: Path, quiet: bool) -> Iterator[Callable[[Progress], None]]
         def update(state: Progress) -> None:
             if state.latest is not None:
                 path, reason = state.latest
-                console.print(f"skipped {path}: {reason}", markup=False, style="yellow")
+                console.print(printable(f"skipped {path}: {reason}"), markup=False, style="yellow")
             speed = bar.tasks[task].speed
             bar.update(
                 task,
@@ -158,7 +159,7 @@ def _summary(folder: Path, report: SyncReport) -> str:
     parts = [f"{getattr(report, name):,} {name}" for name in ("added", "changed", "moved", "removed", "skipped")]
     told = ", ".join(part for part in parts if not part.startswith("0 ")) or "nothing new"
     rate = f", {report.encoded / report.seconds:.0f} photos/s" if report.encoded and report.seconds > 0.5 else ""
-    return f"{folder}: {told}, {report.unchanged:,} unchanged ({report.seconds:.1f} s{rate})"
+    return f"{printable(str(folder))}: {told}, {report.unchanged:,} unchanged ({report.seconds:.1f} s{rate})"
 
 
 def _as_json(health: Health) -> dict[str, object]:
@@ -175,14 +176,14 @@ def _as_json(health: Health) -> dict[str, object]:
 
 def _print_health(health: Health, *, everything: bool) -> None:
     verdict = "up to date" if health.is_well else f"not up to date: run `wordsight index {health.root}`"
-    typer.echo(f"{health.root}: {verdict} (last indexed {health.synced_at or 'never'})")
+    typer.echo(f"{printable(str(health.root))}: {printable(verdict)} (last indexed {health.synced_at or 'never'})")
     for name in _STATUS_NAMES:
         typer.echo(f"  {name:<10}{getattr(health, name):>10,}")
     typer.echo(f"  {'skipped':<10}{health.skip_count:>10,}")
     shown = health.skipped if everything else health.skipped[:_SKIPS_SHOWN]
     for path, reason in shown:
-        typer.echo(f"    {path}: {reason}")
+        typer.echo(printable(f"    {path}: {reason}"))
     if health.skip_count > len(shown):
         typer.echo(f"    ... and {health.skip_count - len(shown):,} more" + ("" if everything else " (-v lists them)"))
     for problem in health.problems:
-        typer.echo(f"  problem: {problem}")
+        typer.echo(printable(f"  problem: {problem}"))

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from PIL import Image as PILImage
 
 from wordsight.cli.output import quiet_pipe
-from wordsight.cli.table import near, percent, printable
+from wordsight.cli.table import near, percent
+from wordsight.cli.text import printable
 from wordsight.errors import ImageError
 from wordsight.images import open_image
 from wordsight.library.hits import Answer, PhotoHit

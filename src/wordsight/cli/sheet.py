@@ -12,7 +12,8 @@ from pathlib import Path
 
 from PIL import features
 
-from wordsight.cli.table import percent, printable
+from wordsight.cli.table import percent
+from wordsight.cli.text import printable
 from wordsight.errors import BadInput, ImageError
 from wordsight.images import open_image
 from wordsight.library.hits import Answer, PhotoHit

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wordsight.cli.text import printable
 from wordsight.library.hits import Answer, PhotoHit
 
 if TYPE_CHECKING:  # rich costs 70 ms: imported where a table is really drawn
@@ -56,13 +57,6 @@ def percent(share: float) -> str:
     if 0.99 < share < 1:
         return "> 99 %"
     return f"{share * 100:.0f} %"
-
-
-def printable(text: str) -> str:
-    """Return the text with everything a terminal could obey, or cannot show, as visible escapes."""
-    if text.isprintable():
-        return text
-    return "".join(letter if letter.isprintable() else _escape(letter) for letter in text)
 
 
 def near(path: Path) -> str:
@@ -132,10 +126,3 @@ def _link(hit: PhotoHit) -> Text:
     text = Text.assemble((printable(folder + os.sep) if folder else "", "dim"), printable(name))
     text.stylize(Style(link=hit.path.absolute().as_uri()))
     return text
-
-
-def _escape(letter: str) -> str:
-    code = ord(letter)
-    if 0xDC80 <= code <= 0xDCFF:  # a byte of a name that is not UTF-8
-        return f"\\x{code - 0xDC00:02x}"
-    return letter.encode("unicode_escape").decode("ascii")

@@ -231,3 +231,16 @@ def test_the_bank_has_no_doubles() -> None:
     texts = (*background.THINGS, *background.NONSENSE)
     assert all(texts)
     assert len(set(texts)) == len(texts)
+
+
+def test_a_minus_is_judged_by_what_is_wanted(tmp_path) -> None:
+    root = tmp_path / "photos"
+    root.mkdir()
+    for i, name in enumerate(["red", "green", "blue", "yellow", "cyan", "white"] * 3):
+        colour_image(name, size=20 + i).save(root / f"{name} {i}.png")
+    library = Library(ColourEncoder())
+    library.sync(root)
+    plain = {hit.path: hit.match for hit in library.search("red", top=18).hits}
+    minus = {hit.path: hit.match for hit in library.search("red - blue", top=18).hits}
+    assert plain == minus
+    assert None not in plain.values()

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from wordsight import images
 from wordsight.errors import BadInput, QuerySyntaxError
 from wordsight.library import calibration, derived
+from wordsight.library.blobs import unpack
 from wordsight.library.catalogue import Catalogue
 from wordsight.library.filters import Filters
 from wordsight.library.hits import Answer, PhotoHit
@@ -77,7 +78,7 @@ class Searcher:
             filters = self._without_idle(filters or Filters())
             allowed = None if filters.is_empty else self._allowed(filters)
             hits = self._closest(vector, top, allowed, filters)
-        estimates = self._estimates(query, vector, hits)
+            estimates = self._estimates(query, vector, hits)
         if estimates is not None:
             hits = [replace(hit, match=float(match)) for hit, match in zip(hits, estimates, strict=True)]
         elif matches_only:
@@ -104,10 +105,33 @@ class Searcher:
             asked *= 2
 
     def _estimates(self, query: Query, vector: NDArray[np.float32], hits: list[PhotoHit]) -> NDArray[np.float32] | None:
-        """Return the match estimate of each hit, where there can be one."""
+        """Return the match estimate of each hit, where there can be one.
+
+        The calibration knows how texts score, not differences of texts: with a minus in the query, it judges how the
+        hits score for what is wanted.
+        """
         if self._calibration is None or not hits or any(term.image is not None for term in query.terms):
             return None
-        return self._calibration.match(vector, np.asarray([hit.score for hit in hits], np.float32))
+        wanted = tuple(term for term in query.terms if term.weight > 0)
+        if len(wanted) == len(query.terms):
+            scores = np.asarray([hit.score for hit in hits], np.float32)
+        else:
+            vector, _ = query_vector(self._encoder, replace(query, terms=wanted))
+            vectors = self._vectors(hits)
+            scores = np.asarray([vectors[hit.sha256] @ vector for hit in hits], np.float32)
+        return self._calibration.match(vector, scores)
+
+    def _vectors(self, hits: list[PhotoHit]) -> dict[str, NDArray[np.float32]]:
+        """Return the stored vector of each hit's content."""
+        vectors = {}
+        for hit in hits:
+            row = self._catalogue.db.execute(
+                "SELECT v.vector FROM vectors v JOIN contents c ON c.id = v.content_id "
+                "WHERE c.sha256 = ? AND v.encoder_id = ?",
+                [bytes.fromhex(hit.sha256), self._stored.id],
+            ).fetchone()
+            vectors[hit.sha256] = unpack([row[0]], self._stored.dim)[0]
+        return vectors
 
     def _without_idle(self, filters: Filters) -> Filters:
         """Drop a folder condition that every photo meets: filtering a million rows for nothing costs time."""

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordsight.features.base import Described, Descriptors
-from wordsight.features.gradients import gradient_codes, orientation_planes, shares
+from wordsight.features.gradients import gradient_codes, orientation_planes
 from wordsight.features.local import root_sift
 from wordsight.features.pixels import frozen, grey_squares
+from wordsight.features.pooling import pooled
 from wordsight.protocols import Image
 
 _CELLS = 4
@@ -66,8 +67,7 @@ class DenseSift(Described):
     def _scaled(self, planes: NDArray[np.float32], size: int) -> NDArray[np.float32]:
         """Return (k, 128) for cells of ``size`` pixels."""
         starts = _starts(self.side, size, self.step)
-        reach = shares(self.side, tuple(float(s + (i + 0.5) * size) for s in starts for i in range(_CELLS)), size)
-        cells = np.matmul(np.matmul(reach, planes), reach.T)
+        cells = pooled(planes, tuple(start + (i + 0.5) * size for start in starts for i in range(_CELLS)), size)
         parts = cells.reshape(_DIRECTIONS, len(starts), _CELLS, len(starts), _CELLS).transpose(1, 3, 2, 4, 0)
         weighted = np.ascontiguousarray(parts) * _window()[..., None]
         values = weighted.reshape(-1, self.dim)

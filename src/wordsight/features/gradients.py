@@ -82,16 +82,6 @@ def orientation_planes(codes: NDArray[np.int32], bins: int, signed: bool, centre
     return planes
 
 
-@lru_cache(maxsize=16)
-def shares(side: int, centres: tuple[float, ...], width: float) -> NDArray[np.float32]:
-    """Return (len(centres), side): what a pixel counts for a cell, falling linearly to 0 at ``width`` from its centre.
-
-    Places are measured from the picture's edge, so the first pixel's centre is 0.5; divided by ``width``.
-    """
-    distance = np.abs(np.arange(side) + 0.5 - np.asarray(centres)[:, None])
-    return frozen((np.maximum(0, 1 - distance / width) / width).astype(np.float32))
-
-
 def _turns(signed: bool) -> NDArray[np.float64]:
     """Return the table code -> direction in [0, 1), one being a whole turn, or half of one when unsigned."""
     down, right = _components()

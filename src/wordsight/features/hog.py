@@ -17,10 +17,10 @@ from wordsight.features.gradients import (
     magnitudes,
     orientation_bins,
     orientation_planes,
-    shares,
     strongest,
 )
 from wordsight.features.pixels import colour_squares, frozen, grey_squares, in_chunks
+from wordsight.features.pooling import pooled
 from wordsight.protocols import Image
 
 _EPSILON = 1e-5
@@ -87,8 +87,8 @@ class Hog(Described):
     def _shared(self, codes: NDArray[np.int32]) -> NDArray[np.float32]:
         """Return (n, cells, cells, bins): each pixel votes for the two closest cells each way and two bins."""
         planes = orientation_planes(codes, self.bins, self.signed)
-        reach = shares(self.side, tuple((i + 0.5) * self.cell for i in range(self._cells)), self.cell)
-        return np.ascontiguousarray(np.moveaxis(np.matmul(np.matmul(reach, planes), reach.T), 1, -1), np.float32)
+        cells = pooled(planes, tuple((i + 0.5) * self.cell for i in range(self._cells)), self.cell)
+        return np.ascontiguousarray(np.moveaxis(cells, 1, -1))
 
     def _blocks(self, cells: NDArray[np.float32]) -> Vectors:
         """Return (n, dim): overlapping blocks of cells, each normalised by L2-Hys."""

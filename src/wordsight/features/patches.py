@@ -57,7 +57,8 @@ class Patches(Described):
     def grid(self, images: Sequence[Image]) -> NDArray[np.float32]:
         """Return all patches as (n, across, across, dim) float32: across^2 x dim x 4 bytes a picture, so mind n."""
         read = colour_squares if self.colour else grey_squares
-        levels = read(images, self.side).reshape(len(images), self.side, self.side, -1).astype(np.float32)
+        channels = 3 if self.colour else 1
+        levels = read(images, self.side).reshape(len(images), self.side, self.side, channels).astype(np.float32)
         windows = sliding_window_view(levels, (self.size, self.size), axis=(1, 2))
         windows = windows[:, :: self.stride, :: self.stride].transpose(0, 1, 2, 4, 5, 3)
         patches: NDArray[np.float32] = windows.reshape(len(images), self.across, self.across, self.dim)

@@ -120,23 +120,23 @@ class Zernike(Described):
         inside, basis = _zernike_basis(self.side, self.degree)
         disc = grey_framed(images, self.side).reshape(len(images), -1).take(inside, axis=1).astype(np.float32)
         disc /= np.maximum(disc.sum(axis=1, keepdims=True), 1)
-        # one product a picture: a product of the whole batch would round differently in another batch
-        parts = np.matmul(disc[:, None], basis)[:, 0].reshape(len(disc), 2, -1)
-        lengths: NDArray[np.float32] = np.hypot(parts[:, 0], parts[:, 1])
+        # one product a picture, not of BLAS: products of a batch would round differently in another batch
+        parts = [np.einsum("mp,p->m", basis, row) for row in disc]
+        lengths: NDArray[np.float32] = np.hypot(*np.stack(parts).reshape(len(disc), 2, -1).transpose(1, 0, 2))
         return lengths
 
 
 @lru_cache(maxsize=8)
 def _zernike_basis(side: int, degree: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-    """Return the places of the disc's pixels (p,), and (p, 2 x moments): real, then imaginary parts."""
+    """Return the places of the disc's pixels (p,), and (2 x moments, p): real, then imaginary parts."""
     line = (np.arange(side) - (side - 1) / 2) / (side / 2)
     plane = line[None, :] + 1j * line[:, None]
     inside = np.flatnonzero(np.abs(plane) <= 1)
     places = plane.ravel()[inside]
     radius, angle = np.abs(places), np.angle(places)
     orders = [(n, m) for n in range(degree + 1) for m in range(n % 2, n + 1, 2)]
-    columns = np.stack([(n + 1) / np.pi * _radial(n, m, radius) * np.exp(-1j * m * angle) for n, m in orders], axis=1)
-    return frozen(inside), frozen(np.concatenate([columns.real, columns.imag], axis=1).astype(np.float32))
+    rows = np.stack([(n + 1) / np.pi * _radial(n, m, radius) * np.exp(-1j * m * angle) for n, m in orders])
+    return frozen(inside), frozen(np.concatenate([rows.real, rows.imag]).astype(np.float32))
 
 
 def _radial(n: int, m: int, radius: NDArray[np.float64]) -> NDArray[np.float64]:

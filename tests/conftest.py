@@ -34,5 +34,6 @@ def data() -> Path:
 
 @pytest.fixture(autouse=True)
 def _own_catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep every test away from the user's own catalogue."""
+    """Keep every test away from the user's own catalogue, and from runtimes that only some machines have."""
     monkeypatch.setenv("WORDSIGHT_CATALOG", str(tmp_path / "catalogue"))
+    monkeypatch.setenv("WORDSIGHT_RUNTIME", "onnxruntime")

@@ -21,7 +21,7 @@ def encoder_names() -> tuple[str, ...]:
 
 
 def load_encoder(name: str = DEFAULT) -> Encoder:
-    """Return the encoder called ``name``: a shipped model, a plug-in, or a path to a model folder.
+    """Return the encoder called ``name``: a shipped model, a plug-in, a model folder, or a ``.wsc`` file.
 
     A plug-in is an entry point of the group ``wordsight.encoders`` that names a callable without arguments.
     Nothing heavy is loaded before the first call to ``encode_*``. Raises ``UnknownEncoder`` or ``ModelError``.
@@ -30,12 +30,22 @@ def load_encoder(name: str = DEFAULT) -> Encoder:
         return _onnx(MODELS / name)
     if Path(name).is_dir():
         return _onnx(Path(name))
+    if Path(name).suffix == ".wsc":
+        return _cluster(Path(name))
     for entry in entry_points(group=PLUGIN_GROUP):
         if entry.name == name:
             encoder: Encoder = entry.load()()
             return encoder
     known = ", ".join(encoder_names())
-    raise UnknownEncoder(f"no encoder is called {name!r}: expected one of {known}, or the path of a model folder")
+    raise UnknownEncoder(
+        f"no encoder is called {name!r}: expected one of {known}, or the path of a model folder or of a .wsc file"
+    )
+
+
+def _cluster(file: Path) -> Encoder:
+    from wordsight.encoders.cluster import ClusterEncoder
+
+    return ClusterEncoder.load(file, texts=load_encoder)
 
 
 def _onnx(folder: Path) -> Encoder:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from wordsight.cli.evaluate import evaluate
+from wordsight.cli.fit import fit
 from wordsight.cli.index import forget, index, recall, status
 from wordsight.cli.search import search
 
@@ -24,6 +25,7 @@ app.command()(status)
 app.command()(forget)
 app.command()(recall)
 app.command()(evaluate)
+app.command()(fit)
 
 
 @app.callback()

@@ -20,14 +20,14 @@ _STARTS = 16_384  # rows among which k-means++ looks for its starts
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Clusters:
-    """What KMeans found: ``centroids`` (k, d), ``assigned`` (n,) row -> centroid, ``inertia`` the sum of squared
-    distances to them, and the ``rounds`` it took.
+    """What KMeans found.
+
+    ``centroids`` (k, d); ``assigned`` (n,) row -> centroid; ``inertia`` is the sum of squared distances to them.
     """
 
     centroids: Embeddings
     assigned: NDArray[np.int64]
     inertia: float
-    rounds: int
 
     @property
     def counts(self) -> NDArray[np.int64]:
@@ -68,7 +68,7 @@ def kmeans_large(rows: Embeddings, k: int, *, seed: int = 0) -> Clusters:
         assigned, squares = nearest(sample, centroids)
         centroids = _moved(sample, assigned, squares, centroids)
     assigned, squares = nearest(rows, centroids)
-    return Clusters(centroids, assigned, float(squares.sum(dtype=np.float64)), len(sizes))
+    return Clusters(centroids, assigned, float(squares.sum(dtype=np.float64)))
 
 
 def nearest(rows: Embeddings, centroids: Embeddings) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
@@ -115,14 +115,13 @@ def plus_plus(rows: Embeddings, k: int, rng: np.random.Generator) -> Embeddings:
 
 def _lloyd(rows: Embeddings, centroids: Embeddings, rounds: int) -> Clusters:
     assigned, squares = nearest(rows, centroids)
-    done = 0
-    for done in range(1, rounds + 1):
+    for _ in range(rounds):
         centroids = _moved(rows, assigned, squares, centroids)
         before = assigned
         assigned, squares = nearest(rows, centroids)
         if (assigned == before).all():
             break
-    return Clusters(centroids, assigned, float(squares.sum(dtype=np.float64)), done)
+    return Clusters(centroids, assigned, float(squares.sum(dtype=np.float64)))
 
 
 def _moved(

@@ -25,7 +25,9 @@ class Drift(NamedTuple):
     share: float
 
     def __str__(self) -> str:
-        return f"a cluster of {self.label!r} drifted to {self.to!r} ({self.share:.0%} of it is {self.label!r}); put back"
+        return (
+            f"a cluster of {self.label!r} drifted to {self.to!r} ({self.share:.0%} of it is {self.label!r}); put back"
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,7 +55,7 @@ class Prototypes:
     @property
     def dim(self) -> int:
         """Length of a centroid."""
-        return self.centroids.shape[1]
+        return int(self.centroids.shape[1])
 
     def label_distances(self, rows: Embeddings) -> Embeddings:
         """Return the squared distance of each row to the closest prototype of each label, (n, labels)."""

@@ -62,9 +62,7 @@ def fit_prototypes(
     return _measured(rows, has, tuple(labels), centroids, owner, drifts)
 
 
-def unsupervised_prototypes(
-    rows: Embeddings, k: int, *, seed: int = 0
-) -> tuple[Prototypes, NDArray[np.int64]]:
+def unsupervised_prototypes(rows: Embeddings, k: int, *, seed: int = 0) -> tuple[Prototypes, NDArray[np.int64]]:
     """Return ``k`` prototypes of rows without labels, called "cluster 1" (the largest) and so on, and each row's.
 
     Raises ``BadInput`` unless 1 <= k <= n.

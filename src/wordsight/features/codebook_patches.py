@@ -65,7 +65,7 @@ class PatchCodebook:
     whiten: NDArray[np.float32]
     words: NDArray[np.float32]
 
-    name: ClassVar[str] = "patches"
+    name: ClassVar[str] = "patch-words"
 
     def __post_init__(self) -> None:
         p, k = 3 * self.config.patch**2, self.config.words

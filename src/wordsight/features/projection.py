@@ -63,7 +63,7 @@ class Projection:
     @property
     def dim(self) -> int:
         """Dimensions of the space."""
-        return self.matrix.shape[1]
+        return int(self.matrix.shape[1])
 
     def __call__(self, blocks: Sequence[Embeddings]) -> Embeddings:
         """Return (n, dim) for the statistics of n pictures, a list of (n, d) arrays."""

@@ -66,7 +66,7 @@ class Ridge:
         return min(PENALTIES, key=lambda penalty: self.left_out_error(penalty, copies))
 
     def _filter(self, penalty: float) -> NDArray[np.float64]:
-        return 1 / (self.values + penalty * self.values.sum())
+        return np.asarray(1 / (self.values + penalty * self.values.sum()), np.float64)
 
 
 def choose_weights(

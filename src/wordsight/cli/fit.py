@@ -1,0 +1,197 @@
+"""``wordsight fit``: labels of one's own, learned from a few pictures each by the classical engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from wordsight.cli.options import CatalogOption, QuietOption, notice
+from wordsight.errors import BadInput
+
+if TYPE_CHECKING:
+    from wordsight.datasets.exemplars import Exemplars, Pictures
+    from wordsight.encoders.cluster_model import ClusterModel, FitConfig
+
+_MORE_PICTURES = 2_000  # without labels, for codebooks
+_SEARCH = "From the learned engine's search"
+_CLUSTERS = "Clusters without labels"
+
+
+def fit(
+    source: Annotated[
+        Path | None,
+        typer.Argument(help="A data set, a folder with one folder a label, or photos.", show_default=False),
+    ] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The encoder to write.")] = Path("mine.wsc"),
+    task: Annotated[
+        str | None, typer.Option(help="cifar10, voc2007, caltech101 or folder; told by the files unless given.")
+    ] = None,
+    features: Annotated[
+        str | None,
+        typer.Option(help="Statistics: hog,colour,lbp,patches,sift(encoding=vlad). Those that suit unless told."),
+    ] = None,
+    exemplars: Annotated[
+        int | None, typer.Option("--exemplars", "-n", min=1, help="Pictures of a label; all unless told.")
+    ] = None,
+    clusters: Annotated[str, typer.Option(help='Prototypes of a label: a number, or "auto".')] = "1",
+    seed: Annotated[int, typer.Option(help="The same seed and pictures give the same encoder.")] = 0,
+    gallery: Annotated[
+        Path | None, typer.Option(help="What will be evaluated on: refuse to share a picture with its test part.")
+    ] = None,
+    from_search: Annotated[
+        Path | None, typer.Option(help="Find exemplars in this indexed folder.", rich_help_panel=_SEARCH)
+    ] = None,
+    labels: Annotated[
+        str | None, typer.Option(help='What to look for: "dog,beach,car".', rich_help_panel=_SEARCH)
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.", rich_help_panel=_SEARCH)] = False,
+    encoder: Annotated[str, typer.Option(help="The engine that searches.", rich_help_panel=_SEARCH)] = "mini",
+    catalog: CatalogOption = None,
+    unsupervised: Annotated[
+        int | None, typer.Option(min=1, help="Make this many clusters of a photo folder.", rich_help_panel=_CLUSTERS)
+    ] = None,
+    name: Annotated[
+        list[str] | None,
+        typer.Option(help="Name a cluster: 3=beach; repeatable. SOURCE may be a .wsc file.", rich_help_panel=_CLUSTERS),
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Where to write the contact sheet.")] = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Learn labels from exemplars with the classical engine; write an encoder for `--encoder`.
+
+    Ten pictures of each label are enough to start.
+    """
+    from wordsight.encoders.cluster_model import FitConfig
+
+    if not output.parent.is_dir() or output.suffix != ".wsc":  # said before the work, not after
+        raise BadInput(f"expected a file that ends in .wsc in a folder that exists, got {str(output)!r}")
+    config = FitConfig(features=features, clustering=_clustering(clusters), seed=seed)
+    sheet = html or output.with_suffix(".html")
+    if from_search is not None:
+        from wordsight.cli.fit_search import found_by_search
+
+        if source is not None or labels is None:
+            raise BadInput('--from-search takes --labels "dog,beach" and no other source')
+        wanted = [label.strip() for label in labels.split(",") if label.strip()]
+        chosen = found_by_search(
+            from_search, wanted, each=exemplars or 20, encoder=encoder, catalog=catalog, sheet=sheet, ask=not yes
+        )
+        model = _fitted(chosen, None, config, None, quiet)
+    elif source is None:
+        raise BadInput(
+            "expected a source: a data set, a folder of class folders, photos, or --from-search with --labels"
+        )
+    elif source.suffix == ".wsc" and source.is_file():
+        from wordsight.encoders import cluster_file
+
+        model = cluster_file.read(source)
+    elif unsupervised is not None:
+        from wordsight.cli.fit_clusters import clustered
+
+        model = clustered(source, unsupervised, config, sheet, quiet)
+    else:
+        model = _from_source(source, task, exemplars, config, gallery, quiet)
+    _finish(_named(model, name or ()), output, quiet)
+
+
+def _clustering(text: str):  # type: ignore[no-untyped-def]  # the type would be imported for --help
+    from wordsight.clustering import TwoStageConfig
+
+    if text == "auto":
+        return TwoStageConfig(clusters=None)
+    if not text.isdecimal():
+        raise BadInput(f'expected a number of clusters or "auto", got {text!r}')
+    return TwoStageConfig(clusters=int(text))
+
+
+def task_of(source: Path) -> str:
+    """Tell the kind of a data set by its files."""
+    if (source / "cifar-10-batches-py").is_dir() or (source / "data_batch_1").is_file():
+        return "cifar10"
+    if (source / "labels.json").is_file() or any(
+        (source / tail).is_dir() for tail in ("VOCdevkit", "VOC2007", "ImageSets")
+    ):
+        return "voc2007"
+    if source.name == "101_ObjectCategories" or (source / "101_ObjectCategories").is_dir():
+        return "caltech101"
+    return "folder"
+
+
+def _from_source(
+    source: Path, task: str | None, each: int | None, config: FitConfig, gallery: Path | None, quiet: bool
+) -> ClusterModel:
+    from wordsight.datasets import LOADERS, load_task
+    from wordsight.datasets.exemplars import load_exemplars, refuse_shared
+    from wordsight.errors import DatasetNotFound
+
+    task = task or task_of(source)
+    everything = load_exemplars(task, source)
+    chosen, rest = everything.sample(each, seed=config.seed)
+    model = _fitted(chosen, rest, config, task, quiet)
+    if task in LOADERS:
+        try:
+            refuse_shared(model.exemplars, load_task(task, gallery or source))
+        except DatasetNotFound:
+            if gallery is not None:
+                raise
+    return model
+
+
+def _fitted(
+    chosen: Exemplars, rest: Exemplars | None, config: FitConfig, task: str | None, quiet: bool
+) -> ClusterModel:
+    from wordsight.datasets.exemplars import read_pictures
+    from wordsight.encoders.cluster_model import fit_model
+
+    notice(f"reading {len(chosen.items):,} exemplars of {len(chosen.labels)} labels", quiet=quiet)
+    pictures = read_pictures(chosen.items)
+    _tell_skipped(pictures, quiet)
+    more = read_pictures(rest.items[:_MORE_PICTURES]).images if rest is not None and rest.items else ()
+    return fit_model(
+        pictures.images,
+        chosen.targets(pictures.items),
+        chosen.labels,
+        config,
+        unlabelled=more if task is not None else (),
+        exemplars=frozenset(pictures.keys),
+    )
+
+
+def _tell_skipped(pictures: Pictures, quiet: bool) -> None:
+    for image_id, reason in pictures.skipped.items():
+        notice(f"skipped {image_id}: {reason}", quiet=quiet)
+
+
+def _named(model: ClusterModel, names: list[str] | tuple[()]) -> ClusterModel:
+    from dataclasses import replace
+
+    given = {}
+    for text in names:
+        number, equals, label = text.partition("=")
+        if not equals or not number.strip() or not label.strip():
+            raise BadInput(f"expected a cluster and its name such as 3=beach, got {text!r}")
+        old = f"cluster {number.strip()}" if number.strip().isdecimal() else number.strip()
+        given[old] = label.strip()
+    return replace(model, prototypes=model.prototypes.renamed(given)) if given else model
+
+
+def _finish(model: ClusterModel, output: Path, quiet: bool) -> None:
+    from wordsight.encoders import cluster_file
+
+    cluster_file.write(model, output)
+    prototypes = model.prototypes
+    for place, label in enumerate(model.labels):
+        own = prototypes.owners == place
+        how_many = f"{int(own.sum())} cluster" + ("" if own.sum() == 1 else "s")
+        notice(f"  {label}: {int(prototypes.counts[own].sum()):,} exemplars, {how_many}", quiet=quiet)
+    for drift in prototypes.drifts:
+        notice(f"  {drift}", quiet=quiet)
+    weights = ", ".join(
+        f"{feature.name} {weight:.2f}" for feature, weight in zip(model.features, model.projection.weights, strict=True)
+    )
+    notice(
+        f"{output}: {len(model.labels)} labels from {model.about['exemplars']} pictures; weights: {weights}",
+        quiet=quiet,
+    )

@@ -1,0 +1,177 @@
+"""What the classical engine learns from exemplars, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as PILImage
+
+from wordsight.clustering import Prototypes, TwoStageConfig, fit_prototypes, unsupervised_prototypes
+from wordsight.errors import BadInput
+from wordsight.features.base import Feature
+from wordsight.features.codebook_lists import DEFAULTS, learn, plan
+from wordsight.features.projection import Projection, ProjectionConfig, fit_projection
+from wordsight.features.registry import Preset
+from wordsight.protocols import Image
+from wordsight.types import Embeddings
+
+_BATCH = 32
+_SMALL_SIDE = 64
+
+
+@dataclass(frozen=True, slots=True)
+class FitConfig:
+    """How to fit. ``features``: a list such as "hog,colour,patches"; ``preset``: for which kind of picture.
+
+    ``None`` for either: chosen by the pictures' size. ``mirror``: learn from mirror images too.
+    """
+
+    features: str | None = None
+    preset: Preset | None = None
+    projection: ProjectionConfig = field(default_factory=ProjectionConfig)
+    clustering: TwoStageConfig = field(default_factory=TwoStageConfig)
+    mirror: bool = True
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClusterModel:
+    """The statistics, their projection, and the prototypes in its space.
+
+    ``width``: the distance, in spreads within a label, over which a label grows unlikely. ``exclusive``: a picture has
+    one label. ``exemplars``: content keys of the pictures it was fitted on. ``about``: how it was made.
+    """
+
+    features: tuple[Feature, ...]
+    projection: Projection
+    prototypes: Prototypes
+    width: float = 1.0
+    exclusive: bool = True
+    exemplars: frozenset[bytes] = frozenset()
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        widths = sum(feature.dim for feature in self.features)
+        if widths != len(self.projection.mean) or self.projection.dim != self.prototypes.dim:
+            raise BadInput(
+                f"statistics of {widths} numbers, a projection from {len(self.projection.mean)} to "
+                f"{self.projection.dim} and prototypes of {self.prototypes.dim} do not fit together"
+            )
+        if not self.width > 0:
+            raise BadInput(f"the width must be positive, got {self.width}")
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels it knows."""
+        return self.prototypes.labels
+
+    def rows(self, images: Sequence[Image]) -> Embeddings:
+        """Return the pictures in the space of the prototypes, (n, d)."""
+        parts = [np.empty((0, self.projection.dim), np.float32)]
+        for start in range(0, len(images), _BATCH):
+            batch = images[start : start + _BATCH]
+            parts.append(self.projection([feature(batch) for feature in self.features]))
+        return np.concatenate(parts)
+
+    def shares(self, rows: Embeddings) -> Embeddings:
+        """Return each label's share of each row, (n, labels): in [0, 1], a row sums to 1 (to at most 1: ``exclusive``).
+
+        It falls with the squared distance to the label's closest prototype, as under Gaussians of equal size, so the
+        largest share is that of the closest prototype.
+        """
+        squares = self.prototypes.label_distances(rows).astype(np.float64)
+        logits = -0.5 * squares / self.width**2
+        if self.exclusive:
+            logits -= logits.max(axis=1, keepdims=True)
+            given = np.exp(logits)
+            return np.asarray(given / given.sum(axis=1, keepdims=True), np.float32)
+        logits -= logits.mean(axis=1, keepdims=True)
+        return np.asarray(1 / (1 + np.exp(-logits)) / len(self.labels), np.float32)
+
+
+def fit_model(
+    images: Sequence[Image],
+    targets: NDArray[np.float32],
+    labels: Sequence[str],
+    config: FitConfig | None = None,
+    *,
+    unlabelled: Sequence[Image] = (),
+    exemplars: frozenset[bytes] = frozenset(),
+) -> ClusterModel:
+    """Learn from exemplars: ``targets`` (n, labels) are 1 where a picture has a label, else 0, -1 where it is unclear.
+
+    ``unlabelled``: more pictures, for codebooks only. Raises ``BadInput`` for a label without exemplars, for fewer than
+    two labels, and for statistics that are not known or do not fit.
+    """
+    config = config or FitConfig()
+    if targets.shape != (len(images), len(labels)) or not len(images):
+        raise BadInput(f"expected targets of {len(images)} exemplars x {len(labels)} labels, got {targets.shape}")
+    empty = [label for label, column in zip(labels, targets.T, strict=True) if not (column > 0).any()]
+    if empty:
+        raise BadInput(f"no exemplar of {', '.join(map(repr, empty))}: every label needs at least one picture")
+    preset, text, features = _features(images, unlabelled, config)
+    copies = 2 if config.mirror else 1
+    blocks = _blocks(features, images, mirror=config.mirror)
+    wanted = np.repeat(np.maximum(targets, 0), copies, axis=0).astype(np.float32)
+    neutral = np.where(targets < 0, (targets > 0).mean(axis=0), targets)  # counts neither for nor against the label
+    projection = fit_projection(
+        blocks,
+        np.repeat(neutral, copies, axis=0).astype(np.float32),
+        config.projection,
+        copies=copies,
+        seed=config.seed,
+    )
+    rows = projection(blocks)
+    prototypes = fit_prototypes(rows, wanted, labels, config.clustering, seed=config.seed)
+    prototypes = replace(prototypes, counts=-(-prototypes.counts // copies))
+    exclusive = bool(((targets != 0).sum(axis=1) <= 1).all())
+    about = {"features": text, "preset": preset, "exemplars": len(images), "seed": config.seed, "mirror": config.mirror}
+    return ClusterModel(features, projection, prototypes, 1.0, exclusive, exemplars, about)
+
+
+def fit_unsupervised(
+    images: Sequence[Image], k: int, config: FitConfig | None = None, *, exemplars: frozenset[bytes] = frozenset()
+) -> tuple[ClusterModel, NDArray[np.int64]]:
+    """Cluster pictures without labels by plain KMeans; return the model and the cluster of each picture, from 0.
+
+    The labels are "cluster 1" (the largest) to "cluster k"; ``Prototypes.renamed`` gives them names.
+    """
+    config = config or FitConfig()
+    if len(images) < k:
+        raise BadInput(f"{len(images)} pictures cannot make {k} clusters: ask for fewer")
+    preset, text, features = _features(images, (), config)
+    blocks = _blocks(features, images, mirror=False)
+    projection = fit_projection(blocks, None, replace(config.projection, discriminant=False), seed=config.seed)
+    prototypes, assigned = unsupervised_prototypes(projection(blocks), k, seed=config.seed)
+    width = float(np.sqrt(prototypes.spread.mean() / max(prototypes.dim, 1))) or 1.0
+    about = {"features": text, "preset": preset, "exemplars": len(images), "seed": config.seed, "mirror": False}
+    return ClusterModel(features, projection, prototypes, width, True, exemplars, about), assigned
+
+
+def preset_of(images: Sequence[Image]) -> Preset:
+    """Return "small" where most pictures have a longest side of at most 64 pixels."""
+    small = sum(max(image.size) <= _SMALL_SIDE for image in images)
+    return "small" if 2 * small > len(images) else "photo"
+
+
+def _features(
+    images: Sequence[Image], unlabelled: Sequence[Image], config: FitConfig
+) -> tuple[Preset, str, tuple[Feature, ...]]:
+    preset = config.preset or preset_of(images)
+    text = config.features or DEFAULTS[preset]
+    return preset, text, learn(plan(text, preset), [*images, *unlabelled], seed=config.seed)
+
+
+def _blocks(features: Sequence[Feature], images: Sequence[Image], *, mirror: bool) -> list[Embeddings]:
+    """Return each statistic of the pictures, every picture followed by its mirror image."""
+    shown: list[Image] = []
+    for image in images:
+        shown += [image, image.transpose(PILImage.Transpose.FLIP_LEFT_RIGHT)] if mirror else [image]
+    return [
+        np.concatenate([feature(shown[start : start + _BATCH]) for start in range(0, len(shown), _BATCH)])
+        for feature in features
+    ]

@@ -15,7 +15,7 @@ from tokenizers import Tokenizer
 from training.export_image import image_graph
 from training.export_text import Mode, text_graph
 from training.graphs import move_weights
-from training.ridge import Heads
+from training.ridge import Maps
 from training.texts import MAX_TOKENS, TEMPLATES
 from training.towers import ImageTower, TextTower
 
@@ -31,7 +31,7 @@ class Preprocess:
     size: int = 224
     interpolation: str = "bicubic"
     small_side: int = 64
-    small_size: int = 112
+    small_size: int = 128
 
     def spec(self) -> dict[str, Any]:
         small = {"max_side": self.small_side, "size": self.small_size}
@@ -45,7 +45,7 @@ class Model:
     image: ImageTower
     text: TextTower  # with the cut vocabulary
     tokenizer: str
-    heads: Heads
+    heads: Maps
     preprocess: Preprocess = Preprocess()
     templates: tuple[str, ...] = TEMPLATES
     text_mode: Mode = "blocks"
@@ -60,7 +60,7 @@ def write_model(model: Model, folder: Path, training: dict[str, Any]) -> None:
     graphs = {name: image_graph(model.image, weight, bias, full) for name, full in (("image.onnx", False), ("image_map.onnx", True))}
     move_weights(graphs, fresh, "image.weights")
     weight, bias = (t.numpy() for t in model.heads.text_map())
-    (fresh / "text.onnx").write_bytes(text_graph(model.text, weight, bias, model.text_mode).SerializeToString())
+    move_weights({"text.onnx": text_graph(model.text, weight, bias, model.text_mode)}, fresh, "text.weights")
     (fresh / "tokenizer.json").write_text(model.tokenizer, encoding="utf-8")
     spec = {
         "format": "wordsight-model",
@@ -73,6 +73,7 @@ def write_model(model: Model, folder: Path, training: dict[str, Any]) -> None:
             "file": "text.onnx",
             "max_tokens": MAX_TOKENS,
             "tokenizer": "tokenizer.json",
+            "graph_optimization": "basic",  # higher levels find nothing and cost start-up time
             "vocabulary_size": Tokenizer.from_str(model.tokenizer).get_vocab_size(),
         },
         "prompts": {"label": list(model.templates)},

@@ -21,13 +21,13 @@ log = logging.getLogger("training")
 
 @dataclass(frozen=True)
 class HeadConfig:
-    steps: int = 450
+    steps: int = 200
     batch: int = 384
     rate: float = 1e-3
     decay: float = 0.02
     warmup: int = 30
     dropout: float = 0.1
-    captions: float = 1.5  # weights of the losses
+    captions: float = 4.0  # weights of the losses
     distil: float = 1.0
     tiny: float = 1.0
     wordnet: float = 0.1
@@ -43,7 +43,7 @@ class Cached:
     photos: Tensor  # (views, n, 1280)
     captions: Tensor  # (n, 5, 384)
     samples: Tensor  # (views, 1000, 1280)
-    tiny: Tensor  # (m, 1280)
+    tiny: Tensor  # (m, 1280); unused with a weight of zero
     tiny_class: Tensor  # (m)
     teacher: Callable[[Tensor], Tensor]  # pooled features -> ImageNet scores
     class_texts: list[Tensor]  # for each class (variants, 384)
@@ -126,9 +126,10 @@ def head_loss(model: Trained, cached: Cached, config: HeadConfig, random: np.ran
     wanted = F.softmax(cached.teacher(taught) / config.temperature, 1)
     loss = loss + config.distil * F.cross_entropy(logits, wanted)
 
-    small = torch.from_numpy(random.integers(len(cached.tiny), size=half))
-    small_logits = name_scale * model.pictures(cached.tiny[small]) @ names.T
-    loss = loss + config.tiny * F.cross_entropy(small_logits, cached.tiny_class[small])
+    if config.tiny:
+        small = torch.from_numpy(random.integers(len(cached.tiny), size=half))
+        small_logits = name_scale * model.pictures(cached.tiny[small]) @ names.T
+        loss = loss + config.tiny * F.cross_entropy(small_logits, cached.tiny_class[small])
     return loss + config.wordnet * node_loss(model, cached, config, taught, wanted, random)
 
 
@@ -140,7 +141,7 @@ def node_loss(
     texts = model.texts(draw([cached.node_texts[i] for i in nodes], random))
     present = (wanted @ cached.node_members[nodes].T).clamp(0, 1)
     logits = model.scales()[1] * (model.pictures(taught) @ texts.T - 0.25)
-    return F.binary_cross_entropy_with_logits(logits, present) * 10
+    return F.binary_cross_entropy_with_logits(logits, present)
 
 
 def train_heads(start: Heads, cached: Cached, config: HeadConfig) -> Heads:

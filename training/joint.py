@@ -20,21 +20,21 @@ from torch import Tensor, nn
 
 from training import data, heads, lowres, texts
 from training.ridge import Heads
-from training.towers import ImageTower, TextTower
+from training.towers import ImageTower, TextTower, load_text_tower
 
 log = logging.getLogger("training")
 
 
 @dataclass(frozen=True)
 class JointConfig:
-    steps: int = 900
+    steps: int = 450
     photos: int = 28  # Flickr8k photos with a caption, at 224 px
     samples: int = 6  # ImageNet photos, at 224 px
     tiny: int = 24  # small pictures at 112 px
-    names: int = 96  # class names that are encoded anew in a step; the others come from the last time
+    names: int = 24  # class names that are encoded anew in a step; the others come from the last time
     queue: int = 2048  # captions and photos of earlier steps as further negatives
-    image_rate: float = 1e-4
-    text_rate: float = 2e-5
+    image_rate: float = 2e-4
+    text_rate: float = 4e-5
     head_rate: float = 3e-4
     decay: float = 0.02
     warmup: int = 40
@@ -45,8 +45,9 @@ class JointConfig:
     tiny_names: float = 0.5
     keep: float = 2.0  # names stay where the text tower put them
     temperature: float = 1.5
-    scale: float = 40.0  # of the similarities of captions; that of names is learned too
-    average: float = 0.995  # exponential moving average of the weights, which is what is shipped
+    scale: float = 25.0  # first one of the similarities; learned
+    average: float = 0.99  # exponential moving average of the weights, which is what is shipped
+    start_ridge: float = 20.0  # strength of the first fit of the projection
     seed: int = 0
 
 
@@ -71,7 +72,8 @@ class Student(nn.Module):
         super().__init__()
         self.image, self.text = image, text
         weight, bias = start.picture_map()
-        self.spread = start.spread  # keeps the projection's size near one, as Adam likes it
+        # Keeps the projection's size near one, as Adam likes it.
+        self.register_buffer("spread", torch.tensor(start.spread))
         self.project = nn.Parameter(weight * self.spread)
         self.project_bias = nn.Parameter(bias.clone())
         weight, bias = start.text_map()
@@ -92,11 +94,11 @@ class Student(nn.Module):
     def scales(self) -> Tensor:
         return self.log_scales.exp().clamp(max=100)
 
-    def heads(self) -> Heads:
-        image, text = self.project.detach(), self.head.detach()
-        mean = -torch.linalg.pinv(image / self.spread) @ self.project_bias.detach()
-        centre = -torch.linalg.pinv(text) @ self.head_bias.detach()
-        return Heads(image, text, mean, self.spread, centre)
+    def picture_map(self) -> tuple[Tensor, Tensor]:
+        return self.project.detach() / self.spread, self.project_bias.detach()
+
+    def text_map(self) -> tuple[Tensor, Tensor]:
+        return self.head.detach(), self.head_bias.detach()
 
 
 class Queue:
@@ -188,6 +190,24 @@ def texts_of(student: Student, tokenizer: Any, names: list[list[str]]) -> Tensor
     return texts.sentence_vectors(student.text, tokenizer, rows)
 
 
+def start_student(tower: ImageTower, teacher: Heads, features: Tensor, wanted: Tensor, config: JointConfig) -> Student:
+    """The teacher's text head, and the projection that brings the student's features closest to its embeddings.
+
+    `features` (n, 1280) and `wanted` (n, d) are of the same whole pictures.
+    """
+    mean = features.mean(0)
+    spread = float((features - mean).norm(dim=1).mean())
+    x = (features - mean) / spread
+    gram = x.T @ x + config.start_ridge * torch.eye(x.shape[1])
+    middle = wanted.mean(0)
+    weight = torch.linalg.solve(gram, x.T @ (wanted - middle)).T
+    student = Student(tower, load_text_tower(), teacher, config.scale)
+    student.spread.fill_(spread)
+    student.project.data = weight.contiguous()
+    student.project_bias.data = middle - weight @ mean / spread
+    return student
+
+
 def parameter_groups(student: Student, config: JointConfig) -> list[dict[str, Any]]:
     image = student.image.train_from(config.first_layer)
     student.text.words.weight.requires_grad_(False)
@@ -230,3 +250,11 @@ def train_joint(student: Student, lessons: Lessons, config: JointConfig, folder:
     student.load_state_dict(average)
     torch.save(student.state_dict(), folder / "student.pt")
     (folder / "checkpoint.pt").unlink(missing_ok=True)
+
+
+def load_student(tower: str, path: Path) -> Student:
+    """As `train_joint` left it, with nothing to train."""
+    empty = Heads(torch.empty(384, 1280), torch.empty(384, 384), torch.empty(1280), 1.0, torch.empty(384))
+    student = Student(ImageTower(tower), TextTower(), empty, 1.0)
+    student.load_state_dict(torch.load(path, weights_only=True))
+    return student.requires_grad_(False)

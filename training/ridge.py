@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -16,6 +17,13 @@ from torch import Tensor
 
 from training.data import Node
 from training.texts import ancestors
+
+
+class Maps(Protocol):
+    """What is shipped of the heads: linear maps, each followed by division by the length."""
+
+    def picture_map(self) -> tuple[Tensor, Tensor]: ...
+    def text_map(self) -> tuple[Tensor, Tensor]: ...
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ def main() -> None:
     """Run the demo."""
     photos = collect(OUT / "photos")
     os.environ["WORDSIGHT_CATALOG"] = str(OUT / "catalogue")
+    shutil.rmtree(OUT / "catalogue", ignore_errors=True)  # a demo starts from nothing
     run("index", photos)
     run("status", photos)
     for query in (*QUERIES, [NOWHERE]):

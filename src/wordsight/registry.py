@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wordsight.errors import UnknownEncoder
 from wordsight.protocols import Encoder
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoints
 
 DEFAULT = "mini"
 MODELS = Path(__file__).parent / "models"
@@ -16,7 +19,7 @@ PLUGIN_GROUP = "wordsight.encoders"
 def encoder_names() -> tuple[str, ...]:
     """Return the names that need no path: shipped models, then installed plug-ins."""
     shipped = sorted(file.parent.name for file in MODELS.glob("*/model.json"))
-    plugins = sorted(entry.name for entry in entry_points(group=PLUGIN_GROUP))
+    plugins = sorted(entry.name for entry in _plugins())
     return (*shipped, *plugins)
 
 
@@ -32,7 +35,7 @@ def load_encoder(name: str = DEFAULT) -> Encoder:
         return _onnx(Path(name))
     if Path(name).suffix == ".wsc":
         return _cluster(Path(name))
-    for entry in entry_points(group=PLUGIN_GROUP):
+    for entry in _plugins():
         if entry.name == name:
             encoder: Encoder = entry.load()()
             return encoder
@@ -52,3 +55,9 @@ def _onnx(folder: Path) -> Encoder:
     from wordsight.encoders.onnx import OnnxEncoder
 
     return OnnxEncoder(folder)
+
+
+def _plugins() -> EntryPoints:
+    from importlib.metadata import entry_points  # a shipped model need not wait for it
+
+    return entry_points(group=PLUGIN_GROUP)

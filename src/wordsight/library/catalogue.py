@@ -219,10 +219,11 @@ class Catalogue:
         if not stored:
             raise CatalogueError(f"the catalogue at {self.location} is empty: run `wordsight index FOLDER` first")
         held = " and ".join(f"{row.name} ({row.fingerprint})" for row in stored)
+        others = [row.name for row in stored if row.name != encoder.name]
+        instead = f"use --encoder {others[-1]}, or " if others else ""  # an older version cannot be had by its name
         raise EncoderMismatch(
-            f"the catalogue holds vectors of {held}, but {encoder.name} ({encoder.fingerprint}) was asked for: use "
-            f"--encoder {stored[-1].name}, or index for {encoder.name} beside it with "
-            f"`wordsight index FOLDER --encoder {encoder.name} --beside`"
+            f"the catalogue holds vectors of {held}, but {encoder.name} ({encoder.fingerprint}) was asked for: "
+            f"{instead}index for it beside them with `wordsight index FOLDER --encoder {encoder.name} --beside`"
         )
 
     def add_encoder(self, encoder: Encoder, *, beside: bool = False) -> StoredEncoder:

@@ -6,19 +6,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from wordsight.errors import BadInput
 from wordsight.library import calibration, derived
 from wordsight.library.catalogue import Catalogue, normal
 from wordsight.library.filters import Filters
-from wordsight.library.health import Health, examine
 from wordsight.library.hits import Answer
 from wordsight.library.language import parse
 from wordsight.library.report import Progress, SyncReport
 from wordsight.library.search import Searcher
-from wordsight.library.sync import sync
 from wordsight.protocols import Encoder
 from wordsight.types import Query
+
+if TYPE_CHECKING:
+    from wordsight.library.health import Health
 
 
 class Library:
@@ -59,6 +61,8 @@ class Library:
         progress: Callable[[Progress], None] = lambda _: None,
     ) -> SyncReport:
         """Bring the catalogue up to date with the photos below ``root``; see ``wordsight.library.sync``."""
+        from wordsight.library.sync import sync  # a search need not wait for it
+
         self.close()
         with Catalogue.open(self._location, create=True) as catalogue, catalogue.writing():
             report = sync(
@@ -100,6 +104,8 @@ class Library:
 
     def status(self, root: Path | str) -> Health:
         """Compare the indexed folder that is or contains ``root`` with what is there now."""
+        from wordsight.library.health import examine
+
         folder = self._indexed(Path(root))
         home = self.catalogue.root_of(folder)
         assert home is not None

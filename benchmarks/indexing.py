@@ -65,23 +65,28 @@ def _whole_processes(
 ) -> None:
     walls: dict[str, list[float]] = {}
     synced: dict[str, list[float]] = {}
+    cpus: dict[str, list[float]] = {}
     for file in photos.listing(folder):  # from the page cache for all alike
         file.read_bytes()
     for _ in range(settings.repeats):
         for name, command in _commands(settings, folder, model, batch, runtimes).items():
             (sample,) = measure([command])
             walls.setdefault(name, []).append(sample.wall_s)
+            cpus.setdefault(name, []).append(sample.cpu_s)
             told: dict[str, Any] = sample.last_json()
             if "encoded" in told:
                 if told["encoded"] != settings.photos:
                     raise RuntimeError(f"{name} encoded {told['encoded']} of {settings.photos} photos")
                 synced.setdefault(name, []).append(float(told["seconds"]))
-            print(f"  {name}: {settings.photos / sample.wall_s:.1f} images/s", flush=True)
-    result.raw["wall_s"], result.raw["sync_s"] = walls, synced
+            rate, cpu_ms = settings.photos / sample.wall_s, sample.cpu_s / settings.photos * 1e3
+            print(f"  {name}: {rate:.1f} images/s, {cpu_ms:.1f} ms of CPU an image", flush=True)
+    result.raw["wall_s"], result.raw["sync_s"], result.raw["cpu_s"] = walls, synced, cpus
     for name, seconds in walls.items():
         result.add(f"{name}, whole process", settings.photos / statistics.median(seconds), "images/s")
     for name, seconds in synced.items():
         result.add(f"{name}, the sync alone", settings.photos / statistics.median(seconds), "images/s")
+    for name, seconds in cpus.items():
+        result.add(f"{name}, CPU an image", statistics.median(seconds) / settings.photos * 1e3, "ms")
     for runtime in runtimes:
         for told_as in _PEERS.values():
             ratio = median_ratio(walls[f"peer, {told_as}"], walls[f"wordsight, {runtime}"])

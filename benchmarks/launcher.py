@@ -19,7 +19,7 @@ def run(command: list[str], environment: dict[str, str], folder: str, limit: flo
         (os.POSIX_SPAWN_OPEN, 2, f"{folder}/stderr", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
     ]
     start = time.perf_counter()
-    child = os.posix_spawn(command[0], command, environment, file_actions=actions)
+    child = os.posix_spawnp(command[0], command, environment, file_actions=actions)
     signal.signal(signal.SIGALRM, lambda *_: os.kill(child, signal.SIGKILL))
     signal.setitimer(signal.ITIMER_REAL, limit)
     _, status, usage = os.wait4(child, 0)

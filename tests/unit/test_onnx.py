@@ -55,7 +55,7 @@ def test_the_fingerprint_follows_what_decides_a_vector(folder: Path) -> None:
     assert ModelFolder.open(folder).fingerprint != before
 
 
-@pytest.mark.parametrize("name", ["image.onnx", "image.weights", "text.onnx", "tokenizer.json"])
+@pytest.mark.parametrize("name", ["image.onnx", "image.weights", "text.onnx", "text.weights", "tokenizer.json"])
 def test_damaged_files_are_found_at_load(folder: Path, name: str) -> None:
     file = folder / name
     data = bytearray(file.read_bytes())
@@ -68,10 +68,10 @@ def test_damaged_files_are_found_at_load(folder: Path, name: str) -> None:
 
 
 def test_truncated_and_missing_files(folder: Path) -> None:
-    (folder / "text.onnx").write_bytes((folder / "text.onnx").read_bytes()[:1000])
+    (folder / "text.weights").write_bytes((folder / "text.weights").read_bytes()[:1000])
     with pytest.raises(ModelError, match="1000 bytes, expected"):
         OnnxEncoder(folder).encode_texts(["red"])
-    (folder / "text.onnx").unlink()
+    (folder / "text.weights").unlink()
     with pytest.raises(ModelError, match="cannot be read"):
         OnnxEncoder(folder).encode_texts(["red"])
 

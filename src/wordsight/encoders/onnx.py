@@ -104,7 +104,12 @@ class OnnxEncoder:
                 for beside in self._folder.describe["files"]:  # graphs may share a file of weights, named by their side
                     if beside == f"{side}.weights":
                         self._folder.file(beside)
-                self._towers[file] = open_tower(self._folder.file(file), output, runtime=runtime)
+                self._towers[file] = open_tower(
+                    self._folder.file(file),
+                    output,
+                    runtime=runtime,
+                    optimize=describe.get("graph_optimization", "all"),
+                )
             return self._towers[file]
 
     def _tokenizer(self) -> Tokenizer:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from wordsight.features.base import Described, Vectors
 from wordsight.features.gradients import gradient_codes, magnitudes, orientation_bins
-from wordsight.features.pixels import cell_numbers, grey_squares, in_chunks
+from wordsight.features.pixels import cell_numbers, cell_sizes, grey_squares, in_chunks
 from wordsight.protocols import Image
 
 
@@ -54,5 +54,5 @@ class Edges(Described):
         edges = magnitudes()[codes] >= np.float32(self.threshold)
         votes = np.bincount(place[edges], minlength=len(codes) * slots).reshape(len(codes), -1, self.bins)
         counts = votes.sum(axis=-1, keepdims=True)
-        share = counts / np.bincount(cells.ravel())[:, None]
+        share = counts / cell_sizes(self.side, self.grid)[:, None]
         return np.concatenate([votes / np.maximum(counts, 1), share], axis=-1)

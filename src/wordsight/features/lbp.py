@@ -5,19 +5,38 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wordsight.features.base import Described, Vectors
-from wordsight.features.pixels import cell_numbers, colour_squares, frozen, grey_squares, in_chunks
+from wordsight.features.pixels import cell_numbers, cell_sizes, colour_squares, frozen, grey_squares, in_chunks
 from wordsight.protocols import Image
 
 KINDS = ("plain", "uniform", "rotation")
 _UNIT = 1 << 20
 """Weights of interpolation are whole numbers of this fraction: sums are exact, so flat places have one code only."""
 _MOST_POINTS = 16
+_PIXELS_AT_ONCE = 1 << 14
+"""So that the sums of a band of lines stay in the cache."""
+_FEW_POINTS = 8
+"""Up to here it is cheaper to count the plain codes and merge the counts than to rename each pixel's code."""
+
+
+class _Line(NamedTuple):
+    """What a neighbour takes of one line of pixels: of the one so far right of the centre and the next."""
+
+    right: int
+    weights: tuple[int, int]
+
+
+class _Neighbour(NamedTuple):
+    """A place on the circle: the line so far down of the centre, and the next; all weights sum to _UNIT."""
+
+    down: int
+    upper: _Line
+    lower: _Line
 
 
 @dataclass(frozen=True)
@@ -66,13 +85,19 @@ class Lbp(Described):
         else:
             levels = grey_squares(images, self.side)
         codes = patterns(np.ascontiguousarray(levels), self.points, self.radius)
-        if self.kind != "plain":
-            codes = _names(self.points, self.kind)[codes]
-        cells = cell_numbers(self.side, self.grid)
-        slots = self.grid**2 * self._codes
-        place = cells * self._codes + codes + np.arange(len(codes))[:, None, None] * slots
-        votes = np.bincount(place.ravel(), minlength=len(codes) * slots).reshape(-1, self.grid**2, self._codes)
-        return votes / np.bincount(cells.ravel())[:, None]
+        if self.points > _FEW_POINTS and self.kind != "plain":
+            votes = self._counted(_names(self.points, self.kind)[codes], self._codes)
+        else:
+            votes = self._counted(codes, 1 << self.points)
+            votes = votes if self.kind == "plain" else _merged(votes, _names(self.points, self.kind))
+        return votes / cell_sizes(self.side, self.grid)[:, None]
+
+    def _counted(self, codes: NDArray[np.uint16], kinds: int) -> NDArray[np.intp]:
+        """Return (n, cells, kinds): how often each code below ``kinds`` occurs."""
+        slots = self.grid * self.grid * kinds
+        place = cell_numbers(self.side, self.grid) * kinds + codes
+        place += np.arange(len(codes))[:, None, None] * slots
+        return np.bincount(place.ravel(), minlength=len(codes) * slots).reshape(len(codes), -1, kinds)
 
 
 def patterns(levels: NDArray[np.uint8], points: int, radius: float) -> NDArray[np.uint16]:
@@ -82,49 +107,66 @@ def patterns(levels: NDArray[np.uint8], points: int, radius: float) -> NDArray[n
     """
     margin = int(np.ceil(radius))
     padded = np.pad(levels, ((0, 0), (margin, margin), (margin, margin)), mode="edge")
-    wide = padded.astype(np.int32)
-    scaled = levels.astype(np.int32) * np.int32(_UNIT)
+    codes = np.empty(levels.shape, np.uint16)
+    step = max(1, _PIXELS_AT_ONCE // max(1, levels[:, 0].size))
+    for top in range(0, levels.shape[1], step):
+        band = slice(top, top + step)
+        codes[:, band] = _band_codes(levels[:, band], padded[:, top : top + step + 2 * margin], points, radius)
+    return codes
+
+
+def _band_codes(levels: NDArray[np.uint8], padded: NDArray[np.uint8], points: int, radius: float) -> NDArray[np.uint16]:
+    margin = int(np.ceil(radius))
+    height, width = levels.shape[1:]
+    wide, threshold = padded.astype(np.int32), levels * np.int32(_UNIT)
+    lines: dict[_Line, NDArray[np.int32]] = {}  # neighbours above and below, left and right share them
     codes = np.zeros(levels.shape, np.uint16)
-    for bit, taps in enumerate(_circle(points, radius)):
-        if len(taps) == 1:
-            brighter = _shifted(padded, taps[0], margin, levels.shape) >= levels
+    for bit, neighbour in enumerate(_circle(points, radius)):
+        top, left = margin + neighbour.down, margin + neighbour.upper.right
+        if neighbour.upper.weights == (_UNIT, 0):
+            brighter = padded[:, top : top + height, left : left + width] >= levels
         else:
-            value = _shifted(wide, taps[0], margin, levels.shape) * np.int32(taps[0][2])
-            for tap in taps[1:]:
-                value += _shifted(wide, tap, margin, levels.shape) * np.int32(tap[2])
-            brighter = value >= scaled
+            value = _interpolated(lines, wide, neighbour.upper, width)[:, top : top + height]
+            if any(neighbour.lower.weights):
+                value = value + _interpolated(lines, wide, neighbour.lower, width)[:, top + 1 : top + 1 + height]
+            brighter = value >= threshold
         codes |= brighter.astype(np.uint16) << np.uint16(bit)
     return codes
 
 
-def _shifted(
-    padded: NDArray[np.integer], tap: tuple[int, int, int], margin: int, shape: tuple[int, ...]
-) -> NDArray[np.integer]:
-    down, right, _ = tap
-    top, left = margin + down, margin + right
-    return padded[:, top : top + shape[1], left : left + shape[2]]
+def _interpolated(
+    lines: dict[_Line, NDArray[np.int32]], wide: NDArray[np.int32], line: _Line, width: int
+) -> NDArray[np.int32]:
+    """Return (n, padded height, width): each pixel's weighted sum of two of its own line; kept in ``lines``."""
+    if line not in lines:
+        left = (wide.shape[2] - width) // 2 + line.right
+        total = wide[:, :, left : left + width] * np.int32(line.weights[0])
+        if line.weights[1]:
+            total += wide[:, :, left + 1 : left + 1 + width] * np.int32(line.weights[1])
+        lines[line] = total
+    return lines[line]
+
+
+def _merged(votes: NDArray[np.intp], names: NDArray[np.uint16]) -> NDArray[np.intp]:
+    """Return (..., codes) from (..., plain codes): the votes of all plain codes of one name together."""
+    order = np.argsort(names, kind="stable")
+    return np.add.reduceat(votes[..., order], np.searchsorted(names[order], np.arange(names.max() + 1)), axis=-1)
 
 
 @lru_cache(maxsize=16)
-def _circle(points: int, radius: float) -> tuple[tuple[tuple[int, int, int], ...], ...]:
-    """Return for each neighbour the pixels it is interpolated from: rows down, columns right, weight (sum: _UNIT)."""
+def _circle(points: int, radius: float) -> tuple[_Neighbour, ...]:
     turns = 2 * np.pi * np.arange(points) / points
     places = np.round(np.column_stack([-radius * np.sin(turns), radius * np.cos(turns)]), 5)
-    return tuple(_taps(float(down), float(right)) for down, right in places)
+    return tuple(_neighbour(float(down), float(right)) for down, right in places)
 
 
-def _taps(down: float, right: float) -> tuple[tuple[int, int, int], ...]:
+def _neighbour(down: float, right: float) -> _Neighbour:
     top, left = int(np.floor(down)), int(np.floor(right))
     lower, further = down - top, right - left
     corner = round(lower * further * _UNIT)
     below, beside = round(lower * _UNIT) - corner, round(further * _UNIT) - corner
-    taps = (
-        (top, left, _UNIT - corner - below - beside),
-        (top, left + 1, beside),
-        (top + 1, left, below),
-        (top + 1, left + 1, corner),
-    )
-    return tuple(tap for tap in taps if tap[2])
+    upper_line = _Line(left, (_UNIT - corner - below - beside, beside))
+    return _Neighbour(top, upper_line, _Line(left, (below, corner)))
 
 
 @lru_cache(maxsize=16)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -55,10 +56,17 @@ def in_chunks(
     return found
 
 
+@lru_cache(maxsize=32)
 def cell_numbers(side: int, grid: int) -> NDArray[np.intp]:
     """Return (side, side): which cell of a ``grid`` x ``grid`` raster each pixel lies in, row by row."""
     line = np.arange(side) * grid // side
-    return line[:, None] * grid + line
+    return frozen(line[:, None] * grid + line)
+
+
+@lru_cache(maxsize=32)
+def cell_sizes(side: int, grid: int) -> NDArray[np.intp]:
+    """Return (cells,): how many pixels each cell of ``cell_numbers`` has."""
+    return frozen(np.bincount(cell_numbers(side, grid).ravel()))
 
 
 def frozen(table: Table) -> Table:

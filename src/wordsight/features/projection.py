@@ -116,14 +116,18 @@ def fit_projection(
     else:
         if targets is None or targets.ndim != 2 or targets.shape[1] < 2:
             raise BadInput("telling labels apart needs exemplars of at least two labels: name another, or use PCA")
-        enough = targets.sum(axis=0).min() >= _RARE * copies
+        judged = targets[:, (targets > 0).sum(axis=0) >= _RARE * copies]
+        enough = judged.shape[1] > 1
         weights = config.weights or (
-            ridge.choose_weights(scaled, targets, copies, seed=seed) if enough else (1.0,) * len(blocks)
+            ridge.choose_weights(scaled, judged, copies, seed=seed) if enough else (1.0,) * len(blocks)
         )
         rows = _weighted(scaled, weights)
-        matrix, penalty = _discriminant(rows, targets, config.penalty or (None if enough else _DEFAULT_PENALTY), copies)
+        penalty = config.penalty or _DEFAULT_PENALTY
+        if config.penalty is None and enough:
+            penalty = ridge.Ridge.of(rows, judged).best_penalty(copies)
+        matrix = _discriminant(rows, targets, penalty)
     scale = np.concatenate([s * np.float32(w) for s, w in zip(scales, weights, strict=True)])
-    return Projection(np.concatenate(means), (scale[:, None] * matrix).astype(np.float32), tuple(weights), penalty)
+    return Projection(np.concatenate(means), (scale[:, None] * matrix).astype(np.float32), tuple(weights), float(penalty))
 
 
 def signed_sqrt(rows: Embeddings) -> Embeddings:
@@ -152,12 +156,9 @@ def _whitening(rows: Embeddings, components: int) -> NDArray[np.float32]:
     return np.asarray(directions[:, :kept] / np.sqrt(values[:kept]), np.float32)
 
 
-def _discriminant(
-    rows: Embeddings, targets: NDArray[np.float32], penalty: float | None, copies: int
-) -> tuple[NDArray[np.float32], float]:
-    """Return (D, at most labels), in which the penalised spread within a label is the unit sphere, and the penalty."""
+def _discriminant(rows: Embeddings, targets: NDArray[np.float32], penalty: float) -> NDArray[np.float32]:
+    """Return (D, at most labels), in which the penalised spread within a label is the unit sphere."""
     fit = ridge.Ridge.of(rows, targets)
-    penalty = penalty if penalty is not None else fit.best_penalty(copies)
     directions = fit.coefficients(rows, penalty)
     projected = rows @ directions
     # Every exemplar counts for each label it has; the spread is that around the labels' means.
@@ -167,4 +168,4 @@ def _discriminant(
     spread = rest.T @ rest / len(rows) + penalty * fit.variance * (directions.T @ directions)
     values, vectors = np.linalg.eigh(spread.astype(np.float64))
     kept = values > 1e-6 * values[-1]  # targets that sum to one leave one direction empty
-    return np.asarray(directions @ (vectors[:, kept] / np.sqrt(values[kept])), np.float32), float(penalty)
+    return np.asarray(directions @ (vectors[:, kept] / np.sqrt(values[kept])), np.float32)

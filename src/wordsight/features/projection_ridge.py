@@ -14,7 +14,7 @@ PENALTIES = (3e-4, 1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2, 6.4e-2, 0.13)
 """Shares of the total variance."""
 
 _WEIGHTS = (0.0, 0.25, 0.5, 0.7, 1.0, 1.4, 2.0)
-_SEARCHED = 500  # pictures: enough to weigh a handful of statistics, and eigenvectors of them take a tenth of a second
+_SEARCHED = 300  # pictures: enough to weigh a handful of statistics, and quick
 _SWEEPS = 2
 
 

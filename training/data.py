@@ -76,7 +76,7 @@ def read_samples(data: Path) -> tuple[list[Pixels], list[str]]:
 class _ArraysOnly(pickle.Unpickler):
     """The CIFAR batches hold dictionaries, bytes and NumPy arrays: nothing else may be built from them."""
 
-    allowed = {"ndarray", "dtype", "_reconstruct", "_frombuffer", "encode"}
+    allowed = frozenset({"ndarray", "dtype", "_reconstruct", "_frombuffer", "encode"})
 
     def find_class(self, module: str, name: str) -> Any:
         if name in self.allowed and (module.startswith("numpy") or module == "_codecs"):
@@ -138,7 +138,9 @@ def read_wordnet(folder: Path) -> dict[str, Node]:
         count = int(words[3], 16)
         lemmas = [words[4 + 2 * i].replace("_", " ") for i in range(count)]
         pointers = words[5 + 2 * count :]
-        parents = ["n" + pointers[i + 1] for i in range(0, 4 * int(words[4 + 2 * count]), 4) if pointers[i] in ("@", "@i")]
+        parents = [
+            "n" + pointers[i + 1] for i in range(0, 4 * int(words[4 + 2 * count]), 4) if pointers[i] in ("@", "@i")
+        ]
         nodes["n" + words[0]] = Node(lemmas, parents)
     return nodes
 

@@ -57,7 +57,10 @@ def write_model(model: Model, folder: Path, training: dict[str, Any]) -> None:
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
     weight, bias = (t.numpy() for t in model.heads.picture_map())
-    graphs = {name: image_graph(model.image, weight, bias, full) for name, full in (("image.onnx", False), ("image_map.onnx", True))}
+    graphs = {
+        name: image_graph(model.image, weight, bias, full)
+        for name, full in (("image.onnx", False), ("image_map.onnx", True))
+    }
     move_weights(graphs, fresh, "image.weights")
     weight, bias = (t.numpy() for t in model.heads.text_map())
     move_weights({"text.onnx": text_graph(model.text, weight, bias, model.text_mode)}, fresh, "text.weights")

@@ -14,7 +14,7 @@ Floats = NDArray[np.float32]
 
 
 def image_graph(tower: ImageTower, weight: Floats, bias: Floats, with_map: bool) -> onnx.ModelProto:
-    """pixels uint8 (n, h, w, 3) RGB -> embedding (n, d), unit length, and on demand feature_map (n, d, h/32, w/32).
+    """Pixels uint8 (n, h, w, 3) RGB -> embedding (n, d), unit length, and on demand feature_map (n, d, h/32, w/32).
 
     `weight` (d, 1280) and `bias` (d) project the features. The map is the projection of every place, so its mean is
     the embedding before normalisation and its dot product with a text embedding is each place's share of the score.
@@ -44,5 +44,7 @@ def image_graph(tower: ImageTower, weight: Floats, bias: Floats, with_map: bool)
     embedding = graph.unit_length(graph.add("Gemm", pooled, flat, shift_name, transB=1))
     graph.output(embedding, "embedding", ["n", len(bias)])
     if with_map:
-        graph.output(graph.add("Conv", x, narrow, shift_name, kernel_shape=[1, 1]), "feature_map", ["n", len(bias), "y", "x"])
+        graph.output(
+            graph.add("Conv", x, narrow, shift_name, kernel_shape=[1, 1]), "feature_map", ["n", len(bias), "y", "x"]
+        )
     return graph.model()

@@ -1,7 +1,7 @@
 """Tunes both towers and both heads together, with a larger tower as the teacher.
 
-The teacher (EfficientNet-lite2 at 260 px with heads of its own) has looked at the same crops before; the student is drawn
-to its embeddings while it learns captions, names of small pictures, and what ImageNet's classifier says. Captions
+The teacher (EfficientNet-lite2 at 260 px with heads of its own) has looked at the same crops before; the student is
+drawn to its embeddings while it learns captions, names of small pictures, and what ImageNet's classifier says. Captions
 meet many more negatives than a batch holds: the embeddings of earlier steps are kept in a queue (arXiv 1911.05722,
 here without a second encoder because the towers move slowly).
 """
@@ -106,7 +106,11 @@ class Queue:
 
     def __init__(self, size: int):
         self.size = size
-        self.photos, self.captions, self.owners = torch.empty(0, 384), torch.empty(0, 384), torch.empty(0, dtype=torch.long)
+        self.photos, self.captions, self.owners = (
+            torch.empty(0, 384),
+            torch.empty(0, 384),
+            torch.empty(0, dtype=torch.long),
+        )
 
     def push(self, photos: Tensor, captions: Tensor, owners: Tensor) -> None:
         self.photos = torch.cat([photos.detach(), self.photos])[: self.size]
@@ -154,11 +158,14 @@ class Joint:
         sample = random.choice(len(lessons.samples), config.samples, replace=False)
         small = random.integers(len(lessons.tiny), size=config.tiny)
         views = random.integers(len(lessons.photo_targets), size=config.photos + config.samples)
-        large = [heads.view_of(lessons.photos[i], 1, v, i) for v, i in zip(views, photo)]
-        large += [heads.view_of(lessons.samples[i], 2, v, i) for v, i in zip(views[config.photos :], sample)]
+        large = [heads.view_of(lessons.photos[i], 1, v, i) for v, i in zip(views, photo, strict=False)]
+        later = views[config.photos :]
+        large += [heads.view_of(lessons.samples[i], 2, v, i) for v, i in zip(later, sample, strict=False)]
         large = [data.resize(p[:, ::-1] if random.random() < 0.5 else p, 224, 224) for p in large]
         little = [lowres.shrink(lowres.random_crop(lessons.tiny[i], 0.8, random), 112, random) for i in small]
-        pooled = torch.cat([student.image.pooled(lowres.to_tensor(large)), student.image.pooled(lowres.to_tensor(little))])
+        pooled = torch.cat(
+            [student.image.pooled(lowres.to_tensor(large)), student.image.pooled(lowres.to_tensor(little))]
+        )
         placed = student.place(pooled)
 
         owners = torch.from_numpy(photo)
@@ -167,7 +174,9 @@ class Joint:
         scale, name_scale = student.scales()
         shown = placed[: config.photos]
         loss = config.captions / 2 * contrast(shown, written, self.queue.captions, owners, self.queue.owners, scale)
-        loss = loss + config.captions / 2 * contrast(written, shown, self.queue.photos, owners, self.queue.owners, scale)
+        loss = loss + config.captions / 2 * contrast(
+            written, shown, self.queue.photos, owners, self.queue.owners, scale
+        )
         self.queue.push(shown, written, owners)
 
         target = torch.cat([lessons.photo_targets[views[: config.photos], photo],
@@ -179,7 +188,9 @@ class Joint:
         taught = slice(config.photos, len(target))
         wanted = F.softmax(student.image.classify(pooled[taught]).detach() / config.temperature, 1)
         loss = loss + config.distil * F.cross_entropy(logits[taught], wanted)
-        loss = loss + config.tiny_names * F.cross_entropy(logits[len(target) :], lessons.tiny_class[small], label_smoothing=0.1)
+        loss = loss + config.tiny_names * F.cross_entropy(
+            logits[len(target) :], lessons.tiny_class[small], label_smoothing=0.1
+        )
         return loss + config.keep * moved
 
 
@@ -243,9 +254,20 @@ def train_joint(student: Student, lessons: Lessons, config: JointConfig, folder:
             average[key].lerp_(value, 1 - pace)
         seen.append(loss.item())
         if (step + 1) % 25 == 0:
-            log.info("joint step %d of %d, loss %.3f, scales %s", step + 1, config.steps, np.mean(seen[-25:]), student.scales().tolist())
+            log.info(
+                "joint step %d of %d, loss %.3f, scales %s",
+                step + 1,
+                config.steps,
+                np.mean(seen[-25:]),
+                student.scales().tolist(),
+            )
         if (step + 1) % 100 == 0:
-            state = {"student": student.state_dict(), "optimizer": optimizer.state_dict(), "average": average, "step": step + 1}
+            state = {
+                "student": student.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "average": average,
+                "step": step + 1,
+            }
             torch.save(state, folder / "checkpoint.pt")
     student.load_state_dict(average)
     torch.save(student.state_dict(), folder / "student.pt")

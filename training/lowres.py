@@ -84,7 +84,9 @@ class Pictures:
         photos = list(data.read_flickr(folder, data.read_captions(folder, "train").names))
         classes = {wnid: index for index, wnid in enumerate(wnids)}
         # Half of the draws come from the samples, though the photos are five times as many.
-        return cls(tiny, torch.tensor([classes[w] for w in tiny_wnids]), samples * (len(photos) // len(samples)) + photos)
+        return cls(
+            tiny, torch.tensor([classes[w] for w in tiny_wnids]), samples * (len(photos) // len(samples)) + photos
+        )
 
 
 def distil(student: ImageTower, pooled: Tensor, target: Tensor) -> Tensor:
@@ -94,7 +96,9 @@ def distil(student: ImageTower, pooled: Tensor, target: Tensor) -> Tensor:
     return kl + 3 * (1 - F.cosine_similarity(pooled, target)).mean()
 
 
-def lowres_loss(student: ImageTower, teacher: ImageTower, pictures: Pictures, config: LowresConfig, random: Generator) -> Tensor:
+def lowres_loss(
+    student: ImageTower, teacher: ImageTower, pictures: Pictures, config: LowresConfig, random: Generator
+) -> Tensor:
     picked = random.integers(len(pictures.tiny), size=config.tiny)
     small = [shrink(random_crop(pictures.tiny[i], 0.8, random), config.size, random) for i in picked]
     clean = [pictures.clean[i] for i in random.integers(len(pictures.clean), size=config.clean + config.large)]

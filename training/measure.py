@@ -1,6 +1,6 @@
 """Measures the exported files, through onnxruntime only, on the development data. Prints one JSON object.
 
-    python -m training.measure --model src/wordsight/models/mini --data ../shared/data
+python -m training.measure --model src/wordsight/models/mini --data ../shared/data
 """
 
 from __future__ import annotations
@@ -117,7 +117,9 @@ def measure_voc(model: Shipped, folder: Path, mode: str | None = None, maps: boo
     pictures = model.pictures((data.open_rgb(p.path) for p in voc), mode)
     texts = model.labels(list(data.VOC_CLASSES.values()))
     relevance = np.array([[p.labels.get(name, -1) for name in data.VOC_CLASSES] for p in voc])
-    result: dict[str, Any] = {"n_images": len(voc)} | scores.voc_scores(pictures @ texts.T, relevance, tuple(data.VOC_CLASSES))
+    result: dict[str, Any] = {"n_images": len(voc)} | scores.voc_scores(
+        pictures @ texts.T, relevance, tuple(data.VOC_CLASSES)
+    )
     if maps:
         result["pointing_game"] = scores.pointing_game(voc, model.feature_map, texts)
     return result

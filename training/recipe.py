@@ -83,7 +83,10 @@ def cache_images(inputs: Inputs, tower: towers.ImageTower, plan: HeadPlan, folde
     }
     if plan.heads.tiny:
         tiny, wnids = data.read_tiny(inputs.data)
-        saved |= {"tiny": heads.pooled_features(tower, list(tiny), plan.small_size), "tiny_class": inputs.tiny_classes(wnids)}
+        saved |= {
+            "tiny": heads.pooled_features(tower, list(tiny), plan.small_size),
+            "tiny_class": inputs.tiny_classes(wnids),
+        }
     torch.save(saved, folder / "features.pt")
 
 
@@ -121,12 +124,20 @@ def make_heads(
     torch.save({"start": asdict(start), "trained": asdict(trained)}, folder / "heads.pt")
 
 
-def fitted(inputs: Inputs, tower: towers.ImageTower, origin: dict[str, Any], plan: HeadPlan) -> tuple[ridge.Heads, list[Path]]:
+def fitted(
+    inputs: Inputs, tower: towers.ImageTower, origin: dict[str, Any], plan: HeadPlan
+) -> tuple[ridge.Heads, list[Path]]:
     """Heads for that tower, and the folders of the stages: features of pictures, of texts, heads."""
-    settings: dict[str, Any] = origin | {"size": plan.size, "views": plan.views, "small": plan.small_size if plan.heads.tiny else 0}
+    settings: dict[str, Any] = origin | {
+        "size": plan.size,
+        "views": plan.views,
+        "small": plan.small_size if plan.heads.tiny else 0,
+    }
     images = run_stage(inputs.work, "images", settings, lambda f: cache_images(inputs, tower, plan, f))
     wanted = inputs.targets(tower).texts
-    sentences = run_stage(inputs.work, "texts", {"templates": texts.TEMPLATES}, lambda f: cache_texts(inputs, wanted, f))
+    sentences = run_stage(
+        inputs.work, "texts", {"templates": texts.TEMPLATES}, lambda f: cache_texts(inputs, wanted, f)
+    )
     settings = {"images": images.name, "texts": sentences.name, "ridge": plan.ridge, "heads": asdict(plan.heads)}
     made = run_stage(inputs.work, "heads", settings, lambda f: make_heads(inputs, tower, plan, images, sentences, f))
     saved = torch.load(made / "heads.pt")
@@ -143,10 +154,14 @@ def load_lessons(inputs: Inputs, images: Path, teacher: ridge.Heads) -> joint.Le
     return joint.Lessons(photos, captions.texts, samples, tiny, inputs.tiny_classes(wnids), names, *targets)
 
 
-def tune_jointly(inputs: Inputs, tower: towers.ImageTower, plan: JointPlan, images: Path, teacher: ridge.Heads, folder: Path) -> None:
+def tune_jointly(
+    inputs: Inputs, tower: towers.ImageTower, plan: JointPlan, images: Path, teacher: ridge.Heads, folder: Path
+) -> None:
     lessons = load_lessons(inputs, images, teacher)
     # A third of the photos is enough for a first fit of the projection.
-    features = torch.cat([heads.pooled_features(tower, some, 224) for some in (list(lessons.photos[::3]), lessons.samples)])
+    features = torch.cat(
+        [heads.pooled_features(tower, some, 224) for some in (list(lessons.photos[::3]), lessons.samples)]
+    )
     wanted = torch.cat([lessons.photo_targets[0, ::3], lessons.sample_targets[0]])
     joint.train_joint(joint.start_student(tower, teacher, features, wanted, plan.joint), lessons, plan.joint, folder)
 
@@ -161,7 +176,9 @@ def cut_text(inputs: Inputs, tower: towers.TextTower) -> tuple[towers.TextTower,
 
 def build(config: Config, inputs: Inputs, out: Path) -> dict[str, Any]:
     """Runs or finds every stage, writes `out`, and gives the measures."""
-    tuned = run_stage(inputs.work, "lowres", asdict(config.lowres), lambda f: lowres.tune_lowres(config.lowres, inputs.data, f))
+    tuned = run_stage(
+        inputs.work, "lowres", asdict(config.lowres), lambda f: lowres.tune_lowres(config.lowres, inputs.data, f)
+    )
     tower = lowres.averaged(config.lowres.tower, tuned / "tower.pt", config.lowres_share)
     origin: dict[str, Any] = {"tower": tuned.name, "share": config.lowres_share}
     if config.joint is None:

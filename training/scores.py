@@ -41,7 +41,9 @@ def voc_scores(similar: Floats, relevance: NDArray[np.int64], names: Sequence[st
     return {"mAP": mean[0], "mAP11": mean[1], "P@10": mean[2], "AP": per_class}
 
 
-def pointing_game(voc: Sequence[VocPicture], feature_map: Callable[[Image.Image], Floats], texts: Floats) -> dict[str, float]:
+def pointing_game(
+    voc: Sequence[VocPicture], feature_map: Callable[[Image.Image], Floats], texts: Floats
+) -> dict[str, float]:
     """Share of (picture, class present) whose map's maximum, upsampled bilinearly, lies in a box of the class.
 
     Excitation backprop's pointing game (arXiv 1608.00507) without tolerance. The centre point is the baseline.

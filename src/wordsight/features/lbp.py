@@ -20,23 +20,20 @@ _UNIT = 1 << 20
 _MOST_POINTS = 16
 _PIXELS_AT_ONCE = 1 << 14
 """So that the sums of a band of lines stay in the cache."""
-_FEW_POINTS = 8
-"""Up to here it is cheaper to count the plain codes and merge the counts than to rename each pixel's code."""
-
-
-class _Line(NamedTuple):
-    """What a neighbour takes of one line of pixels: of the one so far right of the centre and the next."""
-
-    right: int
-    weights: tuple[int, int]
+_MANY = 4
+"""With so many pixels a code it is cheaper to count plain codes and merge the counts than to rename each pixel's."""
 
 
 class _Neighbour(NamedTuple):
-    """A place on the circle: the line so far down of the centre, and the next; all weights sum to _UNIT."""
+    """A place on the circle: the pixel above and left of it, from the centre, and the weights of it and the three next.
+
+    ``upper`` weighs that pixel and the one right of it, ``lower`` the two below; all weights sum to _UNIT.
+    """
 
     down: int
-    upper: _Line
-    lower: _Line
+    right: int
+    upper: tuple[int, int]
+    lower: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -85,11 +82,12 @@ class Lbp(Described):
         else:
             levels = grey_squares(images, self.side)
         codes = patterns(np.ascontiguousarray(levels), self.points, self.radius)
-        if self.points > _FEW_POINTS and self.kind != "plain":
+        if self.kind == "plain":
+            votes = self._counted(codes, self._codes)
+        elif self.side**2 < _MANY * self.grid**2 << self.points:
             votes = self._counted(_names(self.points, self.kind)[codes], self._codes)
         else:
-            votes = self._counted(codes, 1 << self.points)
-            votes = votes if self.kind == "plain" else _merged(votes, _names(self.points, self.kind))
+            votes = _merged(self._counted(codes, 1 << self.points), _names(self.points, self.kind))
         return votes / cell_sizes(self.side, self.grid)[:, None]
 
     def _counted(self, codes: NDArray[np.uint16], kinds: int) -> NDArray[np.intp]:
@@ -111,40 +109,58 @@ def patterns(levels: NDArray[np.uint8], points: int, radius: float) -> NDArray[n
     step = max(1, _PIXELS_AT_ONCE // max(1, levels[:, 0].size))
     for top in range(0, levels.shape[1], step):
         band = slice(top, top + step)
-        codes[:, band] = _band_codes(levels[:, band], padded[:, top : top + step + 2 * margin], points, radius)
+        codes[:, band] = _band_codes(np.ascontiguousarray(padded[:, top : top + step + 2 * margin]), points, radius)
     return codes
 
 
-def _band_codes(levels: NDArray[np.uint8], padded: NDArray[np.uint8], points: int, radius: float) -> NDArray[np.uint16]:
+def _band_codes(padded: NDArray[np.uint8], points: int, radius: float) -> NDArray[np.unsignedinteger]:
+    """Return the codes of (n, height, width) levels without their margins.
+
+    Levels lie in one long line, so a neighbour is a distance in it; what margins get that way is cut off.
+    """
     margin = int(np.ceil(radius))
-    height, width = levels.shape[1:]
-    wide, threshold = padded.astype(np.int32), levels * np.int32(_UNIT)
-    lines: dict[_Line, NDArray[np.int32]] = {}  # neighbours above and below, left and right share them
-    codes = np.zeros(levels.shape, np.uint16)
+    width = padded.shape[2]
+    levels = padded.reshape(-1)
+    reach = margin * (width + 1)
+    inner = slice(reach, levels.size - reach)
+    wide = levels.astype(np.int32)
+    threshold = wide[inner] * np.int32(_UNIT)
+    pairs = _Pairs(wide)
+    kind = np.dtype(np.uint8 if points <= 8 else np.uint16)
+    codes = np.zeros(levels.size, kind)
     for bit, neighbour in enumerate(_circle(points, radius)):
-        top, left = margin + neighbour.down, margin + neighbour.upper.right
-        if neighbour.upper.weights == (_UNIT, 0):
-            brighter = padded[:, top : top + height, left : left + width] >= levels
+        away = neighbour.down * width + neighbour.right
+        there = slice(inner.start + away, inner.stop + away)
+        if neighbour.upper == (_UNIT, 0):
+            brighter = levels[there] >= levels[inner]
+        elif neighbour.lower == (0, 0):
+            brighter = pairs[neighbour.upper][there] >= threshold
         else:
-            value = _interpolated(lines, wide, neighbour.upper, width)[:, top : top + height]
-            if any(neighbour.lower.weights):
-                value = value + _interpolated(lines, wide, neighbour.lower, width)[:, top + 1 : top + 1 + height]
-            brighter = value >= threshold
-        codes |= brighter.astype(np.uint16) << np.uint16(bit)
-    return codes
+            below = slice(there.start + width, there.stop + width)
+            brighter = pairs[neighbour.upper][there] + pairs[neighbour.lower][below] >= threshold
+        codes[inner] |= np.multiply(brighter.view(np.uint8), 1 << bit, dtype=kind)  # shifts of bytes are slow
+    return codes.reshape(padded.shape)[:, margin:-margin, margin:-margin]
 
 
-def _interpolated(
-    lines: dict[_Line, NDArray[np.int32]], wide: NDArray[np.int32], line: _Line, width: int
-) -> NDArray[np.int32]:
-    """Return (n, padded height, width): each pixel's weighted sum of two of its own line; kept in ``lines``."""
-    if line not in lines:
-        left = (wide.shape[2] - width) // 2 + line.right
-        total = wide[:, :, left : left + width] * np.int32(line.weights[0])
-        if line.weights[1]:
-            total += wide[:, :, left + 1 : left + 1 + width] * np.int32(line.weights[1])
-        lines[line] = total
-    return lines[line]
+class _Pairs(dict[tuple[int, int], NDArray[np.int32]]):
+    """Weights of two pixels in a row -> their weighted sum at each place; neighbours above and below share them."""
+
+    def __init__(self, levels: NDArray[np.int32]) -> None:
+        super().__init__()
+        self._levels = levels
+        self._products: dict[int, NDArray[np.int32]] = {}
+
+    def __missing__(self, weights: tuple[int, int]) -> NDArray[np.int32]:
+        total = self._product(weights[0]).copy()
+        if weights[1]:
+            total[:-1] += self._product(weights[1])[1:]
+        self[weights] = total
+        return total
+
+    def _product(self, weight: int) -> NDArray[np.int32]:
+        if weight not in self._products:
+            self._products[weight] = self._levels * np.int32(weight)
+        return self._products[weight]
 
 
 def _merged(votes: NDArray[np.intp], names: NDArray[np.uint16]) -> NDArray[np.intp]:
@@ -165,8 +181,7 @@ def _neighbour(down: float, right: float) -> _Neighbour:
     lower, further = down - top, right - left
     corner = round(lower * further * _UNIT)
     below, beside = round(lower * _UNIT) - corner, round(further * _UNIT) - corner
-    upper_line = _Line(left, (_UNIT - corner - below - beside, beside))
-    return _Neighbour(top, upper_line, _Line(left, (below, corner)))
+    return _Neighbour(top, left, (_UNIT - corner - below - beside, beside), (below, corner))
 
 
 @lru_cache(maxsize=16)

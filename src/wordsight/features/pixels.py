@@ -15,7 +15,7 @@ from wordsight.protocols import Image
 
 Table = TypeVar("Table", bound=NDArray[Any])
 
-_PIXELS_AT_ONCE = 1 << 16
+_PIXELS_AT_ONCE = 1 << 14
 """Large enough that numpy's own time per call does not count, small enough to stay in the cache of a core."""
 
 

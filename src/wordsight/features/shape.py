@@ -74,7 +74,7 @@ def _scaled_moments(levels: NDArray[np.uint8]) -> NDArray[np.float64]:
     height, width = levels.shape[1:]
     down = np.vander(np.arange(height) - (height - 1) / 2, 4, increasing=True)
     right = np.vander(np.arange(width) - (width - 1) / 2, 4, increasing=True)
-    raw = np.matmul(np.matmul(right.T, (levels / 255).transpose(0, 2, 1)), down)
+    raw = np.matmul(np.matmul(down.T, levels.astype(np.float64)), right).transpose(0, 2, 1) / 255
     mass = np.where(raw[:, 0, 0] > 0, raw[:, 0, 0], 1.0)
     central = _moved(raw[:, 1, 0] / mass) @ raw @ _moved(raw[:, 0, 1] / mass).transpose(0, 2, 1)
     order = np.add.outer(np.arange(4), np.arange(4))

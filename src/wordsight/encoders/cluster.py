@@ -42,7 +42,7 @@ class ClusterEncoder:
         self.name = name
         self.fingerprint = _fingerprint(model)
         self.vocabulary: tuple[str, ...] | None = model.labels
-        self.dim = len(model.labels) + 1 + model.projection.dim
+        self.dim = len(model.labels) + model.projection.dim
         self._words = WordReader(model.labels, texts)
 
     @classmethod
@@ -65,11 +65,9 @@ class ClusterEncoder:
         """Return (n, dim) float32 of unit length."""
         rows = self.model.rows(images)
         shares = self.model.shares(rows)
-        rest = np.maximum(1 - shares.sum(axis=1, keepdims=True), 0)
         lengths = np.linalg.norm(rows, axis=1, keepdims=True)
         look = np.where(lengths > 1e-6, rows / np.maximum(lengths, 1e-6), 1 / np.sqrt(max(rows.shape[1], 1)))
-        labels = np.sqrt(np.concatenate([shares, rest], axis=1) * (1 - _LOOK))
-        return _unit(np.concatenate([labels, look * np.sqrt(_LOOK)], axis=1))
+        return _unit(np.concatenate([np.sqrt((1 - _LOOK) * shares), np.sqrt(_LOOK) * look], axis=1))
 
     def encode_texts(self, texts: Sequence[str]) -> Embeddings:
         """Return (m, dim) float32 of unit length; raises ``UnknownQuery`` for a text that stands for no label."""
@@ -94,7 +92,7 @@ def side_of(description: object) -> int | None:
 
 def _fingerprint(model: ClusterModel) -> str:
     """Digest what a picture's vector depends on: all but the names of the labels."""
-    digest = hashlib.sha256(f"cluster 1 {model.width!r} {model.exclusive} {_LOOK}".encode())
+    digest = hashlib.sha256(f"cluster 1 {model.width!r} {_LOOK}".encode())
     for feature in model.features:
         digest.update(json.dumps(feature.describe(), sort_keys=True).encode())
         for name, array in sorted(arrays_of(feature).items()):

@@ -48,7 +48,6 @@ def write(model: ClusterModel, file: Path) -> None:
         "version": VERSION,
         "labels": list(model.labels),
         "width": model.width,
-        "exclusive": model.exclusive,
         "features": [feature.describe() for feature in model.features],
         "projection": model.projection.describe(),
         "about": dict(model.about),
@@ -135,11 +134,9 @@ def _model(manifest: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> C
     keys = frozenset(bytes.fromhex(key) for key in manifest["exemplars"])
     if any(len(key) != _KEY for key in keys):
         raise ValueError("its content keys have another length")
-    if type(manifest["exclusive"]) is not bool or not isinstance(manifest["width"], int | float):
-        raise ValueError("its width and its kind of labels are not in order")
-    return ClusterModel(
-        features, projection, prototypes, float(manifest["width"]), manifest["exclusive"], keys, manifest["about"]
-    )
+    if type(manifest["width"]) not in (int, float):
+        raise ValueError("its width is no number")
+    return ClusterModel(features, projection, prototypes, float(manifest["width"]), keys, manifest["about"])
 
 
 def _array(data: bytes) -> NDArray[Any]:

@@ -21,6 +21,7 @@ from wordsight.types import Embeddings
 
 _BATCH = 32
 _SMALL_SIDE = 64
+_WIDTHS = tuple(0.5 * 2 ** (step / 4) for step in range(21))  # 0.5 to 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +43,14 @@ class FitConfig:
 class ClusterModel:
     """The statistics, their projection, and the prototypes in its space.
 
-    ``width``: the distance, in spreads within a label, over which a label grows unlikely. ``exclusive``: a picture has
-    one label. ``exemplars``: content keys of the pictures it was fitted on. ``about``: how it was made.
+    ``width``: the distance, in spreads within a label, over which a label grows unlikely. ``exemplars``: content keys
+    of the pictures it was fitted on. ``about``: how it was made.
     """
 
     features: tuple[Feature, ...]
     projection: Projection
     prototypes: Prototypes
     width: float = 1.0
-    exclusive: bool = True
     exemplars: frozenset[bytes] = frozenset()
     about: Mapping[str, Any] = field(default_factory=dict)
 
@@ -78,19 +78,12 @@ class ClusterModel:
         return np.concatenate(parts)
 
     def shares(self, rows: Embeddings) -> Embeddings:
-        """Return each label's share of each row, (n, labels): in [0, 1], a row sums to 1 (to at most 1: ``exclusive``).
+        """Return each label's share of each row, (n, labels): in [0, 1], a row sums to 1.
 
         It falls with the squared distance to the label's closest prototype, as under Gaussians of equal size, so the
         largest share is that of the closest prototype.
         """
-        squares = self.prototypes.label_distances(rows).astype(np.float64)
-        logits = -0.5 * squares / self.width**2
-        if self.exclusive:
-            logits -= logits.max(axis=1, keepdims=True)
-            given = np.exp(logits)
-            return np.asarray(given / given.sum(axis=1, keepdims=True), np.float32)
-        logits -= logits.mean(axis=1, keepdims=True)
-        return np.asarray(1 / (1 + np.exp(-logits)) / len(self.labels), np.float32)
+        return _shares(self.prototypes.label_distances(rows), self.width)
 
 
 def fit_model(
@@ -114,23 +107,28 @@ def fit_model(
     if empty:
         raise BadInput(f"no exemplar of {', '.join(map(repr, empty))}: every label needs at least one picture")
     preset, text, features = _features(images, unlabelled, config)
+    blocks = statistics(features, images, mirror=config.mirror)
+    about = {"features": text, "preset": preset, "exemplars": len(images), "seed": config.seed, "mirror": config.mirror}
+    model = fit_on_statistics(features, blocks, targets, labels, config)
+    return replace(model, exemplars=exemplars, about=about)
+
+
+def fit_on_statistics(
+    features: tuple[Feature, ...],
+    blocks: Sequence[Embeddings],
+    targets: NDArray[np.float32],
+    labels: Sequence[str],
+    config: FitConfig,
+) -> ClusterModel:
+    """Learn projection and prototypes, given what ``statistics`` returns for the exemplars."""
     copies = 2 if config.mirror else 1
-    blocks = _blocks(features, images, mirror=config.mirror)
     wanted = np.repeat(np.maximum(targets, 0), copies, axis=0).astype(np.float32)
     neutral = np.where(targets < 0, (targets > 0).mean(axis=0), targets)  # counts neither for nor against the label
-    projection = fit_projection(
-        blocks,
-        np.repeat(neutral, copies, axis=0).astype(np.float32),
-        config.projection,
-        copies=copies,
-        seed=config.seed,
-    )
-    rows = projection(blocks)
-    prototypes = fit_prototypes(rows, wanted, labels, config.clustering, seed=config.seed)
-    prototypes = replace(prototypes, counts=-(-prototypes.counts // copies))
-    exclusive = bool(((targets != 0).sum(axis=1) <= 1).all())
-    about = {"features": text, "preset": preset, "exemplars": len(images), "seed": config.seed, "mirror": config.mirror}
-    return ClusterModel(features, projection, prototypes, 1.0, exclusive, exemplars, about)
+    neutral = np.repeat(neutral, copies, axis=0).astype(np.float32)
+    projection, held_out = fit_projection(blocks, neutral, config.projection, copies=copies, seed=config.seed)
+    prototypes = fit_prototypes(projection(blocks), wanted, labels, config.clustering, seed=config.seed)
+    width = 1.0 if held_out is None else _width(prototypes, held_out, wanted)
+    return ClusterModel(features, projection, replace(prototypes, counts=-(-prototypes.counts // copies)), width)
 
 
 def fit_unsupervised(
@@ -144,29 +142,19 @@ def fit_unsupervised(
     if len(images) < k:
         raise BadInput(f"{len(images)} pictures cannot make {k} clusters: ask for fewer")
     preset, text, features = _features(images, (), config)
-    blocks = _blocks(features, images, mirror=False)
-    projection = fit_projection(blocks, None, replace(config.projection, discriminant=False), seed=config.seed)
+    blocks = statistics(features, images, mirror=False)
+    # Whitening blows up directions that few pictures tell from noise: keep those that eight pictures each speak for.
+    few = replace(
+        config.projection, discriminant=False, components=min(config.projection.components, max(2, len(images) // 8))
+    )
+    projection = fit_projection(blocks, None, few, seed=config.seed).projection
     prototypes, assigned = unsupervised_prototypes(projection(blocks), k, seed=config.seed)
     width = float(np.sqrt(prototypes.spread.mean() / max(prototypes.dim, 1))) or 1.0
     about = {"features": text, "preset": preset, "exemplars": len(images), "seed": config.seed, "mirror": False}
-    return ClusterModel(features, projection, prototypes, width, True, exemplars, about), assigned
+    return ClusterModel(features, projection, prototypes, width, exemplars, about), assigned
 
 
-def preset_of(images: Sequence[Image]) -> Preset:
-    """Return "small" where most pictures have a longest side of at most 64 pixels."""
-    small = sum(max(image.size) <= _SMALL_SIDE for image in images)
-    return "small" if 2 * small > len(images) else "photo"
-
-
-def _features(
-    images: Sequence[Image], unlabelled: Sequence[Image], config: FitConfig
-) -> tuple[Preset, str, tuple[Feature, ...]]:
-    preset = config.preset or preset_of(images)
-    text = config.features or DEFAULTS[preset]
-    return preset, text, learn(plan(text, preset), [*images, *unlabelled], seed=config.seed)
-
-
-def _blocks(features: Sequence[Feature], images: Sequence[Image], *, mirror: bool) -> list[Embeddings]:
+def statistics(features: Sequence[Feature], images: Sequence[Image], *, mirror: bool) -> list[Embeddings]:
     """Return each statistic of the pictures, every picture followed by its mirror image."""
     shown: list[Image] = []
     for image in images:
@@ -175,3 +163,34 @@ def _blocks(features: Sequence[Feature], images: Sequence[Image], *, mirror: boo
         np.concatenate([feature(shown[start : start + _BATCH]) for start in range(0, len(shown), _BATCH)])
         for feature in features
     ]
+
+
+def preset_of(images: Sequence[Image]) -> Preset:
+    """Return "small" where most pictures have a longest side of at most 64 pixels."""
+    small = sum(max(image.size) <= _SMALL_SIDE for image in images)
+    return "small" if 2 * small > len(images) else "photo"
+
+
+def _shares(squares: Embeddings, width: float) -> Embeddings:
+    logits = -0.5 * squares.astype(np.float64) / width**2
+    given = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(given / given.sum(axis=1, keepdims=True), np.float32)
+
+
+def _width(prototypes: Prototypes, held_out: Embeddings, targets: NDArray[np.float32]) -> float:
+    """Return the width under which pictures that took no part in the fit have the likeliest labels."""
+    squares = prototypes.label_distances(held_out)
+    wanted = targets / np.maximum(targets.sum(axis=1, keepdims=True), 1)
+
+    def surprise(width: float) -> float:
+        return -float((wanted * np.log(_shares(squares, width) + 1e-9)).sum())
+
+    return min(_WIDTHS, key=surprise)
+
+
+def _features(
+    images: Sequence[Image], unlabelled: Sequence[Image], config: FitConfig
+) -> tuple[Preset, str, tuple[Feature, ...]]:
+    preset = config.preset or preset_of(images)
+    text = config.features or DEFAULTS[preset]
+    return preset, text, learn(plan(text, preset), [*images, *unlabelled], seed=config.seed)

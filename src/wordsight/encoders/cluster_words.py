@@ -15,7 +15,16 @@ from wordsight.protocols import Encoder
 from wordsight.types import Embeddings
 
 _NEAR = 3
-_BLEND = 0.03  # labels whose cosine is this much below the best one's take no part
+_MEANT = 0.3  # of the way from an unrelated text (0) to the label itself (1); synonyms lie at 0.4 to 0.9
+_BLEND = 0.5  # labels half as far beyond that as the best one take part
+_UNRELATED = (
+    "a tax return",
+    "the colour of silence",
+    "qwrtz plff",
+    "a theorem about numbers",
+    "yesterday's news",
+    "12:45",
+)
 
 
 class Reading(NamedTuple):
@@ -29,7 +38,7 @@ class WordReader:
     """Reads texts as labels. ``texts`` opens an encoder for words that are no label; without it there are none.
 
     Such a word is read as the label closest to it in that encoder's space, or as a blend of labels about as close,
-    provided that it is closer than labels are to each other on average.
+    provided that it is much closer than unrelated texts are.
     """
 
     def __init__(self, labels: Sequence[str], texts: Callable[[], Encoder] | None = None) -> None:
@@ -62,11 +71,11 @@ class WordReader:
             return None
         encoder, labels, usual = space
         cosines = labels @ _described(encoder, text)
-        best = float(cosines.max())
-        if best < usual:
+        beyond = np.maximum(cosines - usual, 0)
+        if not beyond.any():
             return None
-        weights = np.maximum(cosines - (best - _BLEND), 0)
-        weights = np.asarray(weights / weights.sum(), np.float32)
+        beyond[beyond < _BLEND * beyond.max()] = 0
+        weights = np.asarray(beyond / beyond.sum(), np.float32)
         order = np.argsort(-weights, kind="stable")
         shown = [f"{self._labels[place]} {cosines[place]:.2f}" for place in order if weights[place] > 0]
         return Reading(weights, f"{text} -> {' + '.join(shown)}")
@@ -83,7 +92,7 @@ class WordReader:
                 except ModelError:  # no words beyond the labels, then
                     self._open = None
                     return None
-                self._space = encoder, vectors, _usual(vectors)
+                self._space = encoder, vectors, _usual(encoder, vectors)
             return self._space
 
 
@@ -97,9 +106,7 @@ def _described(encoder: Encoder, text: str) -> Embeddings:
     return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-12), np.float32)
 
 
-def _usual(vectors: Embeddings) -> float:
-    """Return what a word must reach to be read as a label: well above the cosines between the labels themselves."""
-    if len(vectors) < 2:
-        return 0.8
-    cosines = (vectors @ vectors.T)[np.triu_indices(len(vectors), 1)]
-    return float(min(0.9, cosines.mean() + cosines.std()))
+def _usual(encoder: Encoder, labels: Embeddings) -> float:
+    """Return the cosine that a text must exceed to mean a label."""
+    unrelated = float(np.mean([labels @ _described(encoder, text) for text in _UNRELATED]))
+    return unrelated + _MEANT * (1 - unrelated)

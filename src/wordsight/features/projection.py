@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,6 +89,13 @@ class Projection:
         return cls(arrays["mean"], arrays["matrix"], tuple(map(float, weights)), float(penalty))
 
 
+class Fitted(NamedTuple):
+    """A projection, and where each exemplar falls when it takes no part in the fit, (n, dim): ``None`` for PCA."""
+
+    projection: Projection
+    held_out: Embeddings | None
+
+
 def fit_projection(
     blocks: Sequence[Embeddings],
     targets: NDArray[np.float32] | None,
@@ -95,7 +103,7 @@ def fit_projection(
     *,
     copies: int = 1,
     seed: int = 0,
-) -> Projection:
+) -> Fitted:
     """Learn a projection from exemplars.
 
     ``blocks``: the statistics, each (n, d). ``targets`` (n, labels): 1 where the exemplar has the label, else 0; some
@@ -112,7 +120,7 @@ def fit_projection(
     if not config.discriminant:
         weights = config.weights or (1.0,) * len(blocks)
         rows = _weighted(scaled, weights)
-        matrix, penalty = _whitening(rows, config.components), 0.0
+        matrix, penalty, held_out = _whitening(rows, config.components), 0.0, None
     else:
         if targets is None or targets.ndim != 2 or targets.shape[1] < 2:
             raise BadInput("telling labels apart needs exemplars of at least two labels: name another, or use PCA")
@@ -125,9 +133,10 @@ def fit_projection(
         penalty = config.penalty or _DEFAULT_PENALTY
         if config.penalty is None and enough:
             penalty = ridge.Ridge.of(rows, judged).best_penalty(copies)
-        matrix = _discriminant(rows, targets, penalty)
+        matrix, held_out = _discriminant(rows, targets, penalty, copies)
     scale = np.concatenate([s * np.float32(w) for s, w in zip(scales, weights, strict=True)])
-    return Projection(np.concatenate(means), (scale[:, None] * matrix).astype(np.float32), tuple(weights), float(penalty))
+    matrix = (scale[:, None] * matrix).astype(np.float32)
+    return Fitted(Projection(np.concatenate(means), matrix, tuple(weights), float(penalty)), held_out)
 
 
 def signed_sqrt(rows: Embeddings) -> Embeddings:
@@ -156,8 +165,10 @@ def _whitening(rows: Embeddings, components: int) -> NDArray[np.float32]:
     return np.asarray(directions[:, :kept] / np.sqrt(values[:kept]), np.float32)
 
 
-def _discriminant(rows: Embeddings, targets: NDArray[np.float32], penalty: float) -> NDArray[np.float32]:
-    """Return (D, at most labels), in which the penalised spread within a label is the unit sphere."""
+def _discriminant(
+    rows: Embeddings, targets: NDArray[np.float32], penalty: float, copies: int
+) -> tuple[NDArray[np.float32], Embeddings]:
+    """Return (D, at most labels), in which the penalised spread within a label is a unit sphere; held-out rows."""
     fit = ridge.Ridge.of(rows, targets)
     directions = fit.coefficients(rows, penalty)
     projected = rows @ directions
@@ -168,4 +179,5 @@ def _discriminant(rows: Embeddings, targets: NDArray[np.float32], penalty: float
     spread = rest.T @ rest / len(rows) + penalty * fit.variance * (directions.T @ directions)
     values, vectors = np.linalg.eigh(spread.astype(np.float64))
     kept = values > 1e-6 * values[-1]  # targets that sum to one leave one direction empty
-    return np.asarray(directions @ (vectors[:, kept] / np.sqrt(values[kept])), np.float32)
+    whiten = vectors[:, kept] / np.sqrt(values[kept])
+    return np.asarray(directions @ whiten, np.float32), np.asarray(fit.left_out(penalty, copies) @ whiten, np.float32)

@@ -53,13 +53,18 @@ class Ridge:
 
     def left_out_error(self, penalty: float, copies: int = 1) -> float:
         """Return the mean squared error at each picture when it and its copies are left out, labels balanced."""
+        errors = self.targets - self.left_out(penalty, copies)
+        return float(np.mean(errors**2 / np.maximum(self.targets.var(axis=0), 1e-9)))
+
+    def left_out(self, penalty: float, copies: int = 1) -> NDArray[np.float64]:
+        """Return the prediction for each picture by a fit without it and its copies, (n, labels)."""
         weights = self.values * self._filter(penalty)
         fitted = self.vectors @ (weights[:, None] * (self.vectors.T @ self.targets))
         residuals = (self.targets - fitted).reshape(-1, copies, self.targets.shape[1])
         blocks = self.vectors.reshape(-1, copies, len(self.values))
         hats = np.einsum("gai,i,gbi->gab", blocks, weights, blocks, optimize=True) + 1 / len(self.values)
         errors = np.linalg.solve(np.eye(copies) * (1 + 1e-9) - hats, residuals)
-        return float(np.mean(errors**2 / np.maximum(self.targets.var(axis=0), 1e-9)))
+        return self.targets - errors.reshape(self.targets.shape)
 
     def best_penalty(self, copies: int = 1) -> float:
         """Return the penalty with the smallest error of what is left out."""

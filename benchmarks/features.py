@@ -1,7 +1,8 @@
 """Milliseconds a picture of every feature, and of others' code for the same thing in the same run.
 
 ``python -m benchmarks.features [--repeats N] [--write]``; needs the extras classical and demo, and mahotas where its
-Zernike moments are to be compared. Pictures are 320 pixels wide and high; OpenCV is kept to one thread.
+Zernike moments are to be compared. Batches of eight pictures of 320 x 320 pixels; OpenCV is
+kept to one thread.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from wordsight.features import FEATURES, LOCAL_FEATURES, parse, parse_local
 RESULTS = Path(__file__).parent / "results" / "features.json"
 SIDE = 320
 Call = Callable[[], object]
+OfGrey = Callable[[np.ndarray], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,53 +42,52 @@ class Row:
     ratio: float | None = None
 
 
-def photo() -> Image.Image:
-    """Return a photograph of 320 x 320 pixels that scikit-image brings along."""
+def photos() -> list[Image.Image]:
+    """Return photographs of 320 x 320 pixels, cut from those that scikit-image brings along."""
     data = importlib.import_module("skimage.data")
-    return Image.fromarray(data.astronaut()).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+    whole = [Image.fromarray(getattr(data, name)()) for name in ("astronaut", "coffee", "chelsea", "rocket")]
+    halves = [(0.0, 0.7), (0.3, 1.0)]
+    boxes = [(p, (int(a * p.width), 0, int(b * p.width), p.height)) for p in whole for a, b in halves]
+    return [picture.crop(box).resize((SIDE, SIDE), Image.Resampling.BICUBIC) for picture, box in boxes]
 
 
-def same_definition(image: Image.Image) -> list[tuple[str, Call, str, Call]]:
-    """Return pairs that compute the same at 320 pixels: ours, and the reference's; both from the decoded picture."""
+def same_definition() -> list[tuple[str, str, OfGrey]]:
+    """Return what others compute too: our feature, whose the reference is, and the reference, from grey levels."""
     feature, measure = importlib.import_module("skimage.feature"), importlib.import_module("skimage.measure")
 
-    def grey() -> np.ndarray:
-        return np.asarray(image.convert("L"))
+    def hog(cell: int) -> OfGrey:
+        return lambda grey: feature.hog(grey, 9, (cell, cell), (2, 2))
 
-    def hog(cell: int) -> Call:
-        return lambda: feature.hog(grey(), 9, (cell, cell), (2, 2))
-
-    def lbp(points: int, radius: int, method: str, codes: int) -> Call:
-        def run() -> np.ndarray:
-            found = feature.local_binary_pattern(grey(), points, radius, method)
+    def lbp(points: int, radius: int, method: str, codes: int) -> OfGrey:
+        def run(grey: np.ndarray) -> object:
+            found = feature.local_binary_pattern(grey, points, radius, method)
             return np.bincount(found.astype(np.intp).ravel(), minlength=codes)
 
         return run
 
-    def hu() -> np.ndarray:
-        return measure.moments_hu(measure.moments_normalized(measure.moments_central(grey() / 255)))
+    def hu(grey: np.ndarray) -> object:
+        return measure.moments_hu(measure.moments_normalized(measure.moments_central(grey / 255)))
 
-    pairs = [
+    return [
         ("hog(side=320,cell=8,soft=false)", "scikit-image", hog(8)),
         ("hog(side=320,cell=16,soft=false)", "scikit-image", hog(16)),
         ("lbp(side=320,kind=plain,grid=1)", "scikit-image", lbp(8, 1, "default", 256)),
         ("lbp(side=320,kind=uniform,grid=1)", "scikit-image", lbp(8, 1, "nri_uniform", 59)),
         ("lbp(side=320,kind=rotation,points=16,radius=2,grid=1)", "scikit-image", lbp(16, 2, "uniform", 18)),
         ("hu(side=320)", "scikit-image", hu),
+        *_of_mahotas(),
     ]
-    pairs += _of_mahotas(grey)
-    return [(text, _called(text, [image]), name, reference) for text, name, reference in pairs]
 
 
-def _of_mahotas(grey: Callable[[], np.ndarray]) -> list[tuple[str, str, Call]]:
+def _of_mahotas() -> list[tuple[str, str, OfGrey]]:
     try:
         mahotas = importlib.import_module("mahotas")
     except ImportError:
         return []
     middle = ((SIDE - 1) / 2, (SIDE - 1) / 2)
 
-    def zernike() -> np.ndarray:
-        return mahotas.features.zernike_moments(grey().astype(float), SIDE / 2, degree=8, cm=middle)
+    def zernike(grey: np.ndarray) -> object:
+        return mahotas.features.zernike_moments(grey.astype(float), SIDE / 2, degree=8, cm=middle)
 
     return [("zernike(side=320,degree=8)", "mahotas", zernike)]
 
@@ -109,28 +110,34 @@ def medians(calls: list[Call], repeats: int) -> list[float]:
     return [statistics.median(taken) for taken in times]
 
 
-def compared(image: Image.Image, repeats: int) -> list[Row]:
-    """Return ours against the reference where both compute the same."""
+def compared(images: list[Image.Image], repeats: int) -> list[Row]:
+    """Return ours against the reference where both compute the same, from decoded pictures on."""
     rows = []
-    for text, ours, name, reference in same_definition(image):
-        mine, theirs = medians([ours, reference], repeats)
-        rows.append(Row(text, mine, name, theirs, theirs / mine))
+    for text, name, reference in same_definition():
+
+        def theirs(reference: OfGrey = reference) -> list[object]:
+            return [reference(np.asarray(image.convert("L"))) for image in images]
+
+        mine, other = (taken / len(images) for taken in medians([_called(text, images), theirs], repeats))
+        rows.append(Row(text, mine, name, other, other / mine))
     return rows
 
 
-def presets(image: Image.Image, repeats: int) -> dict[str, list[Row]]:
-    """Return the cost of all features with the parameters of both presets: one photo, and a batch of 64 small ones."""
-    small = [image.resize((32, 32))] * 64
-    names = [*FEATURES, *LOCAL_FEATURES]
-    photos = [Row(n, medians([_called(n, [image])], repeats)[0]) for n in names]
-    smalls = [Row(n, medians([_called(n, small, "small")], repeats)[0] / len(small)) for n in names]
-    return {"photo": photos, "small": smalls}
+def presets(images: list[Image.Image], repeats: int) -> dict[str, list[Row]]:
+    """Return the cost of all features with the parameters of both presets: of photos, and of pictures of 32 pixels."""
+    small = [image.resize((32, 32)) for image in images] * 8
+    found: dict[str, list[Row]] = {}
+    for preset, batch in (("photo", images), ("small", small)):
+        names = [*FEATURES, *LOCAL_FEATURES]
+        taken = {name: medians([_called(name, batch, preset)], repeats)[0] for name in names}
+        found[preset] = [Row(name, ms / len(batch)) for name, ms in taken.items()]
+    return found
 
 
 def machine() -> dict[str, object]:
     """Return what the figures were measured on."""
     packages = ("numpy", "pillow", "opencv-python-headless", "scikit-image", "mahotas")
-    versions = {}
+    versions: dict[str, str | None] = {}
     for package in packages:
         try:
             versions[package] = importlib.metadata.version(package)
@@ -150,19 +157,19 @@ def main() -> None:
     """Measure, print, and with ``--write`` save."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=15)
-    parser.add_argument("--write", action="store_true", help=f"save as benchmarks/results/{RESULTS.name}")
+    parser.add_argument("--write", action="store_true", help="save as benchmarks/results/features.json")
     given = parser.parse_args()
     importlib.import_module("cv2").setNumThreads(1)
-    image = photo()
-    found = {"same definition, 320 px": compared(image, given.repeats)}
-    found |= {f"preset {name}": rows for name, rows in presets(image, given.repeats).items()}
+    images = photos()
+    found = {"same definition, 320 px": compared(images, given.repeats)}
+    found |= {f"preset {name}": rows for name, rows in presets(images, given.repeats).items()}
     for title, rows in found.items():
         print(title, *map(shown, rows), "", sep="\n")
     if given.write:
         RESULTS.parent.mkdir(parents=True, exist_ok=True)
         content = {"command": "python -m benchmarks.features --write", "machine": machine(), "repeats": given.repeats}
-        rows = {title: [asdict(row) for row in rows] for title, rows in found.items()}
-        RESULTS.write_text(json.dumps(content | {"figures": rows}, indent=1) + "\n", encoding="utf-8")
+        figures = {title: [asdict(row) for row in rows] for title, rows in found.items()}
+        RESULTS.write_text(json.dumps(content | {"figures": figures}, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

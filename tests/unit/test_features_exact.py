@@ -69,8 +69,9 @@ def test_lbp_of_each_cell_and_channel(photo):
             )
 
 
-def test_lbp_of_a_larger_circle_differs_only_where_doubles_round_ties(photo):
-    ours, theirs = patterns(grey(photo)[None], 16, 2)[0], lbp_codes(grey(photo), 16, 2, "default")
+@pytest.mark.parametrize(("points", "radius"), [(16, 2), (8, 2), (8, 1.5), (6, 2.5), (12, 0.5), (16, 3.25)])
+def test_other_circles_differ_only_where_doubles_round_ties(photo, points, radius):
+    ours, theirs = patterns(grey(photo)[None], points, radius)[0], lbp_codes(grey(photo), points, radius, "default")
     assert (ours != theirs).mean() < 0.01
 
 

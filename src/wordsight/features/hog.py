@@ -19,7 +19,7 @@ from wordsight.features.gradients import (
     orientation_planes,
     strongest,
 )
-from wordsight.features.pixels import colour_squares, frozen, grey_squares, in_chunks
+from wordsight.features.pixels import PIXELS_AT_ONCE, colour_squares, frozen, grey_squares, in_chunks
 from wordsight.features.pooling import pooled
 from wordsight.protocols import Image
 
@@ -76,13 +76,19 @@ class Hog(Described):
 
     def _counted(self, codes: NDArray[np.int32]) -> NDArray[np.float32]:
         """Return (n, cells, cells, bins): each pixel votes for one cell and one bin."""
-        covered = self._cells * self.cell
-        codes = codes[:, :covered, :covered]
-        slots = self._cells**2 * self.bins
-        place = _first_slots(self._cells, self.cell, self.bins) + np.arange(len(codes))[:, None, None] * slots
-        place += orientation_bins(self.bins, self.signed)[codes]
-        votes = np.bincount(place.ravel(), magnitudes()[codes].ravel(), len(codes) * slots)
-        return (votes / self.cell**2).astype(np.float32).reshape(-1, self._cells, self._cells, self.bins)
+        lines = max(1, PIXELS_AT_ONCE // max(1, codes[:, : self.cell].size))  # of cells, that fit the cache together
+        bands = [self._band(codes, top, min(top + lines, self._cells)) for top in range(0, self._cells, lines)]
+        return np.concatenate(bands, axis=1)
+
+    def _band(self, codes: NDArray[np.int32], top: int, bottom: int) -> NDArray[np.float32]:
+        """Return the cells of the lines ``top`` to ``bottom``."""
+        part = codes[:, top * self.cell : bottom * self.cell, : self._cells * self.cell].astype(np.intp)
+        slots = (bottom - top) * self._cells * self.bins
+        place = _first_slots(self._cells, self.cell, self.bins)[: part.shape[1]]
+        place = place + orientation_bins(self.bins, self.signed)[part]
+        place += np.arange(len(part))[:, None, None] * slots
+        votes = np.bincount(place.ravel(), magnitudes()[part].ravel(), len(part) * slots)
+        return (votes / self.cell**2).astype(np.float32).reshape(len(part), bottom - top, self._cells, self.bins)
 
     def _shared(self, codes: NDArray[np.int32]) -> NDArray[np.float32]:
         """Return (n, cells, cells, bins): each pixel votes for the two closest cells each way and two bins."""

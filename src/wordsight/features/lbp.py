@@ -11,15 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordsight.features.base import Described, Vectors
-from wordsight.features.pixels import cell_numbers, cell_sizes, colour_squares, frozen, grey_squares, in_chunks
+from wordsight.features.pixels import (
+    PIXELS_AT_ONCE,
+    cell_numbers,
+    cell_sizes,
+    colour_squares,
+    frozen,
+    grey_squares,
+    in_chunks,
+)
 from wordsight.protocols import Image
 
 KINDS = ("plain", "uniform", "rotation")
 _UNIT = 1 << 20
 """Weights of interpolation are whole numbers of this fraction: sums are exact, so flat places have one code only."""
 _MOST_POINTS = 16
-_PIXELS_AT_ONCE = 1 << 14
-"""So that the sums of a band of lines stay in the cache."""
 _MANY = 4
 """With so many pixels a code it is cheaper to count plain codes and merge the counts than to rename each pixel's."""
 
@@ -106,7 +112,7 @@ def patterns(levels: NDArray[np.uint8], points: int, radius: float) -> NDArray[n
     margin = int(np.ceil(radius))
     padded = np.pad(levels, ((0, 0), (margin, margin), (margin, margin)), mode="edge")
     codes = np.empty(levels.shape, np.uint16)
-    step = max(1, _PIXELS_AT_ONCE // max(1, levels[:, 0].size))
+    step = max(1, PIXELS_AT_ONCE // max(1, levels[:, 0].size))  # lines that fit the cache together
     for top in range(0, levels.shape[1], step):
         band = slice(top, top + step)
         codes[:, band] = _band_codes(np.ascontiguousarray(padded[:, top : top + step + 2 * margin]), points, radius)
@@ -123,27 +129,29 @@ def _band_codes(padded: NDArray[np.uint8], points: int, radius: float) -> NDArra
     levels = padded.reshape(-1)
     reach = margin * (width + 1)
     inner = slice(reach, levels.size - reach)
-    wide = levels.astype(np.int32)
-    threshold = wide[inner] * np.int32(_UNIT)
-    pairs = _Pairs(wide)
+    sums = _Sums(levels.astype(np.int32))
+    threshold = sums[_UNIT, 0][inner]
     kind = np.dtype(np.uint8 if points <= 8 else np.uint16)
-    codes = np.zeros(levels.size, kind)
-    for bit, neighbour in enumerate(_circle(points, radius)):
+    codes: NDArray[np.unsignedinteger] = np.zeros(threshold.size, kind)
+    for neighbour in reversed(_circle(points, radius)):
         away = neighbour.down * width + neighbour.right
         there = slice(inner.start + away, inner.stop + away)
+        below = slice(there.start + width, there.stop + width)
         if neighbour.upper == (_UNIT, 0):
             brighter = levels[there] >= levels[inner]
         elif neighbour.lower == (0, 0):
-            brighter = pairs[neighbour.upper][there] >= threshold
+            brighter = sums[neighbour.upper][there] >= threshold
         else:
-            below = slice(there.start + width, there.stop + width)
-            brighter = pairs[neighbour.upper][there] + pairs[neighbour.lower][below] >= threshold
-        codes[inner] |= np.multiply(brighter.view(np.uint8), 1 << bit, dtype=kind)  # shifts of bytes are slow
-    return codes.reshape(padded.shape)[:, margin:-margin, margin:-margin]
+            brighter = sums[neighbour.upper][there] + sums[neighbour.lower][below] >= threshold
+        codes += codes  # a shift to the left, but fast for bytes too
+        codes |= brighter.view(np.uint8)
+    found = np.zeros(padded.shape, codes.dtype)
+    found.reshape(-1)[inner] = codes
+    return found[:, margin:-margin, margin:-margin]
 
 
-class _Pairs(dict[tuple[int, int], NDArray[np.int32]]):
-    """Weights of two pixels in a row -> their weighted sum at each place; neighbours above and below share them."""
+class _Sums(dict[tuple[int, int], NDArray[np.int32]]):
+    """Weights of a pixel and the next -> their weighted sum at each place; neighbours above and below share them."""
 
     def __init__(self, levels: NDArray[np.int32]) -> None:
         super().__init__()
@@ -151,11 +159,10 @@ class _Pairs(dict[tuple[int, int], NDArray[np.int32]]):
         self._products: dict[int, NDArray[np.int32]] = {}
 
     def __missing__(self, weights: tuple[int, int]) -> NDArray[np.int32]:
-        total = self._product(weights[0]).copy()
+        self[weights] = self._product(weights[0])
         if weights[1]:
-            total[:-1] += self._product(weights[1])[1:]
-        self[weights] = total
-        return total
+            self[weights] = self._product(weights[0])[:-1] + self._product(weights[1])[1:]
+        return self[weights]
 
     def _product(self, weight: int) -> NDArray[np.int32]:
         if weight not in self._products:

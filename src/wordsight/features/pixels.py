@@ -15,7 +15,7 @@ from wordsight.protocols import Image
 
 Table = TypeVar("Table", bound=NDArray[Any])
 
-_PIXELS_AT_ONCE = 1 << 14
+PIXELS_AT_ONCE = 1 << 14
 """Large enough that numpy's own time per call does not count, small enough to stay in the cache of a core."""
 
 
@@ -48,7 +48,7 @@ def in_chunks(
     images: Sequence[Image], side: int, dim: int, rows: Callable[[Sequence[Image]], NDArray[np.floating]]
 ) -> Vectors:
     """Return (n, dim) float32 of ``rows``, called with as many pictures as fit the cache at ``side`` pixels."""
-    step = max(1, _PIXELS_AT_ONCE // (side * side))
+    step = max(1, PIXELS_AT_ONCE // (side * side))
     found = np.empty((len(images), dim), np.float32)
     for start in range(0, len(images), step):
         part = images[start : start + step]

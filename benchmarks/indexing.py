@@ -117,8 +117,9 @@ def _parts(result: Result, settings: Settings, folder: Path, runtime: str) -> No
     median = {name: statistics.median(rate[name] for rate in rates) for name in rates[0]}
     for name, rate in median.items():
         if runtime == "onnxruntime" or name.startswith("tower"):
-            result.add(f"part: {name}" + (f" ({runtime})" if name.startswith("tower") else ""), rate, "images/s")
-    most = max(name for name in median if name.startswith("tower"))
+            unit = "ms" if name.endswith(" ms") else "images/s"
+            result.add(f"part: {name.removesuffix(' ms')}" + (f" ({runtime})" if "tower" in name else ""), rate, unit)
+    most = max(name for name in median if name.startswith("tower") and not name.endswith(" ms"))
     threads = most.removeprefix("tower, ")
     whole = settings.photos / statistics.median(result.raw["sync_s"][f"wordsight, {runtime}"])
     together = 1 / sum(1 / median[f"{part}, {threads}"] for part in ("read and hash", "decode and resize", "tower"))

@@ -38,8 +38,8 @@ def run(settings: Settings) -> Result:
         "queries": {"text": len(space.texts), "picture": len(space.pictures)},
     }
     for rows in settings.rows if settings.full else settings.rows[:1]:
-        location = settings.work / (f"catalogue-{rows}" if rows >= 1_000_000 else f"catalogue-{rows}-graph")
-        seconds = synthetic.make(location, encoder, rows, graph=True, draw=space.draw, label=space.label)
+        location = settings.work / f"catalogue-{rows}-graph"
+        seconds = synthetic.make(location, encoder, rows, graph=True, draw=space.draw(), label=space.label)
         result.add(f"{rows:,} rows: folding with a graph", seconds, "s")
         with Catalogue.open(location) as catalogue:
             index = cast("GraphIndex", derived.open_index(catalogue, catalogue.encoder_row(encoder), threads=1))

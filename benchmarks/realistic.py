@@ -33,9 +33,12 @@ _TEMPLATES = ("a {}", "a photo of a {}", "two people and a {}", "a {} at night",
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """A draw of synthetic rows, and queries: by text, and by pictures that are not among the rows' origins."""
+    """How to draw synthetic rows, and queries: by text, and by pictures that are not among the rows' origins.
 
-    draw: Callable[[int], Embeddings]
+    ``draw()`` begins anew: each function it returns gives the same rows.
+    """
+
+    draw: Callable[[], Callable[[int], Embeddings]]
     texts: Embeddings
     pictures: Embeddings
     label: str
@@ -58,7 +61,7 @@ def space(encoder: Encoder, work: Path, *, most: int = _MOST) -> Space:
     np.fill_diagonal(cosines, -1)
     nearest = np.argsort(-cosines, axis=1)[:, :_SCENES]
     return Space(
-        _drawer(base, nearest),
+        lambda: _drawer(base, nearest),
         encoder.encode_texts(_texts(data)),
         embedded[:held_out],
         f"{label}: {len(base):,} embeddings, varied",

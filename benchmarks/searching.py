@@ -32,19 +32,13 @@ def run(settings: Settings) -> Result:
     space = realistic.space(encoder, settings.work)
     result.setting = {"encoder": settings.encoder_name, "dim": encoder.dim, "vectors": space.label, "bare": _BARE}
     for rows in settings.rows:
-        location = settings.work / f"catalogue-{rows}"
-        graph = rows >= _GRAPH_FROM
-        synthetic.make(location, encoder, rows, graph=graph, draw=space.draw, label=space.label)
         bar = Bar("<=", 2.5 if rows <= 100_000 else 4)
-        if graph:
-            _process(result, settings, location, f"{rows:,} rows, graph", bar)
-            synthetic.use_graph(location, False)
-        try:
-            _process(result, settings, location, f"{rows:,} rows, exact", bar)
-            _alone(result, location, settings.encoder, rows)
-        finally:
-            if graph:
-                synthetic.use_graph(location, True)
+        for kind in ("exact", "graph") if rows >= _GRAPH_FROM else ("exact",):
+            location = settings.work / f"catalogue-{rows}-{kind}"
+            synthetic.make(location, encoder, rows, graph=kind == "graph", draw=space.draw(), label=space.label)
+            _process(result, settings, location, f"{rows:,} rows, {kind}", bar)
+            if kind == "exact":
+                _alone(result, location, settings.encoder, rows)
     _help(result, settings)
     return result
 

@@ -64,14 +64,6 @@ def make(
     return seconds
 
 
-def use_graph(location: Path, wanted: bool) -> None:
-    """Let the catalogue, which was made with a graph, answer with it or by exact search."""
-    (manifest,) = location.glob("index/*/manifest.json")
-    names = json.loads(manifest.read_text())
-    names["graph"] = next(manifest.parent.glob("graph-*.usearch")).name if wanted else None
-    manifest.write_text(json.dumps(names))
-
-
 def add_folder(catalogue: Catalogue, path: str) -> int:
     """Record a folder below ``/photos`` (which becomes an indexed folder) and return its id."""
     catalogue.db.execute("INSERT OR IGNORE INTO roots (path, synced_at) VALUES (?, '2024-01-01T00:00:00')", [ROOT])

@@ -39,7 +39,7 @@ def cifar10(result: Result, data: Path, *, seeds: int) -> None:
         features = learn(planned, pictures.images, seed=seed)  # from all exemplars, without their labels
         mine = statistics(features, pictures.images, mirror=True)
         theirs = statistics(features, gallery.images, mirror=False)
-        for name, each, clustering, use in _cases(len(features)):
+        for name, each, clustering, use in _cases([feature.name for feature in features]):
             chosen = exemplars.sample(each, seed=seed)[0]
             blocks = _of(exemplars, chosen, [mine[number] for number in use])
             config = FitConfig(seed=seed, clustering=clustering)
@@ -51,7 +51,6 @@ def cifar10(result: Result, data: Path, *, seeds: int) -> None:
     result.raw = rows
     result.setting = {
         "features": DEFAULTS["small"],
-        "features by number": [feature.name for feature in features],
         "seeds": seeds,
         "exemplars": "data_batch_1",
         "gallery": "test_batch",
@@ -64,14 +63,14 @@ def cifar10(result: Result, data: Path, *, seeds: int) -> None:
             _add(result, f"{name}: {measure}", [row[measure] for row in per_seed], _CIFAR_BARS.get((name, measure)))
 
 
-def _cases(features: int) -> list[tuple[str, int, TwoStageConfig, tuple[int, ...]]]:
+def _cases(names: list[str]) -> list[tuple[str, int, TwoStageConfig, tuple[int, ...]]]:
     """Return what is tried: a name, exemplars of a label, the clustering, and which statistics."""
-    every = tuple(range(features))
+    every = tuple(range(len(names)))
     cases = [(f"{each} exemplars", each, TwoStageConfig(), every) for each in EXEMPLARS]
     cases += [(f"{clusters} clusters", 100, TwoStageConfig(clusters), every) for clusters in CLUSTERS[1:]]
     cases.append(("clusters by silhouette", 100, TwoStageConfig(None), every))
     cases.append(("3 clusters, stage 1 only", 100, TwoStageConfig(3, joint_rounds=0), every))
-    return cases + [(f"statistic {number} alone", 100, TwoStageConfig(), (number,)) for number in every]
+    return cases + [(f"{name} alone", 100, TwoStageConfig(), (number,)) for number, name in enumerate(names)]
 
 
 _CIFAR_BARS = {

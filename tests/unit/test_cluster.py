@@ -3,6 +3,7 @@
 import json
 import pickle
 import zipfile
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -293,7 +294,5 @@ def test_damage_is_an_error_or_does_not_matter(file: Path, tmp_path: Path, data:
             content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     path = tmp_path / "damaged.wsc"
     path.write_bytes(content)
-    try:
+    with suppress(ModelError):  # anything else fails the test
         cluster_file.read(path)
-    except ModelError as error:
-        assert str(error).startswith(str(path))

@@ -3,7 +3,7 @@
 from wordsight.clustering.kmeans import Clusters, kmeans, kmeans_large, nearest
 from wordsight.clustering.prototypes import Drift, Prototypes
 from wordsight.clustering.silhouette import best_count, silhouette
-from wordsight.clustering.two_stage import TwoStageConfig, fit_prototypes, unsupervised_prototypes
+from wordsight.clustering.two_stage import TwoStageConfig, fit_prototypes, recounted, unsupervised_prototypes
 
 __all__ = [
     "Clusters",
@@ -15,6 +15,7 @@ __all__ = [
     "kmeans",
     "kmeans_large",
     "nearest",
+    "recounted",
     "silhouette",
     "unsupervised_prototypes",
 ]

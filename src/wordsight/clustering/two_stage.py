@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,7 +59,11 @@ def fit_prototypes(
     first = np.concatenate(starts)
     owner = np.asarray(owners, np.int64)
     centroids, drifts = _joint(rows, has, tuple(labels), first, owner, config.joint_rounds)
-    return _measured(rows, has, tuple(labels), centroids, owner, drifts)
+    unmeasured = np.zeros(len(owner))
+    prototypes = Prototypes(
+        tuple(labels), centroids, owner, unmeasured.astype(np.int64), unmeasured.astype(np.float32), drifts
+    )
+    return recounted(prototypes, rows, targets)
 
 
 def unsupervised_prototypes(rows: Embeddings, k: int, *, seed: int = 0) -> tuple[Prototypes, NDArray[np.int64]]:
@@ -107,20 +111,17 @@ def _joint(
     return centroids, tuple(drifts)
 
 
-def _measured(
-    rows: Embeddings,
-    has: NDArray[np.bool_],
-    labels: tuple[str, ...],
-    centroids: Embeddings,
-    owners: NDArray[np.int64],
-    drifts: tuple[Drift, ...],
-) -> Prototypes:
-    """Count each label's exemplars at the closest of its own centroids."""
-    counts = np.zeros(len(centroids), np.int64)
-    spread = np.zeros(len(centroids), np.float32)
-    for number in range(len(labels)):
+def recounted(prototypes: Prototypes, rows: Embeddings, targets: NDArray[np.float32]) -> Prototypes:
+    """Return the prototypes with count and spread of these exemplars: each at the closest of its label's own.
+
+    For when they were fitted on more, such as mirror images.
+    """
+    owners = prototypes.owners
+    counts = np.zeros(len(owners), np.int64)
+    spread = np.zeros(len(owners), np.float32)
+    for number in range(len(prototypes.labels)):
         places = np.flatnonzero(owners == number)
-        assigned, squares = nearest(rows[has[:, number]], centroids[places])
+        assigned, squares = nearest(rows[targets[:, number] > 0], prototypes.centroids[places])
         counts[places] = np.bincount(assigned, minlength=len(places))
         spread[places] = np.bincount(assigned, squares, minlength=len(places)) / np.maximum(counts[places], 1)
-    return Prototypes(labels, centroids, owners, counts, spread, drifts)
+    return replace(prototypes, counts=counts, spread=spread)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PILImage
 
-from wordsight.clustering import Prototypes, TwoStageConfig, fit_prototypes, unsupervised_prototypes
+from wordsight.clustering import Prototypes, TwoStageConfig, fit_prototypes, recounted, unsupervised_prototypes
 from wordsight.errors import BadInput
 from wordsight.features.base import Feature
 from wordsight.features.codebook_lists import DEFAULTS, learn, plan
@@ -126,9 +126,11 @@ def fit_on_statistics(
     neutral = np.where(targets < 0, (targets > 0).mean(axis=0), targets)  # counts neither for nor against the label
     neutral = np.repeat(neutral, copies, axis=0).astype(np.float32)
     projection, held_out = fit_projection(blocks, neutral, config.projection, copies=copies, seed=config.seed)
-    prototypes = fit_prototypes(projection(blocks), wanted, labels, config.clustering, seed=config.seed)
+    rows = projection(blocks)
+    prototypes = fit_prototypes(rows, wanted, labels, config.clustering, seed=config.seed)
     width = 1.0 if held_out is None else _width(prototypes, held_out, wanted)
-    return ClusterModel(features, projection, replace(prototypes, counts=-(-prototypes.counts // copies)), width)
+    prototypes = recounted(prototypes, rows[::copies], wanted[::copies])  # mirror images are no exemplars
+    return ClusterModel(features, projection, prototypes, width)
 
 
 def fit_unsupervised(

@@ -91,7 +91,7 @@ def machine() -> dict[str, object]:
         gigabytes = round(int(memory[1]) / 2**20) if memory else None
     except OSError:
         gigabytes = None
-    from wordsight.library.pipeline import cores
+    from wordsight.library.machine import cores
 
     return {
         "processor": model,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
 if TYPE_CHECKING:
     from wordsight.library import Library
+    from wordsight.protocols import Encoder
 
 CatalogOption: TypeAlias = Annotated[
     Path | None,
@@ -26,13 +29,22 @@ QuietOption: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="Say
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
-def open_library(encoder: str, catalog: Path | None) -> Library:
-    """Return the library that the options ask for."""
-    from wordsight.library import Library
-    from wordsight.library.pipeline import cores
+def open_library(encoder: str, catalog: Path | None, *, for_texts: bool = False) -> Library:
+    """Return the library that the options ask for; ``for_texts`` loads the text side while the catalogue is opened."""
     from wordsight.registry import load_encoder
 
-    return Library(load_encoder(encoder), catalog, threads=cores())
+    loaded = load_encoder(encoder)
+    if for_texts:
+        Thread(target=_load_text_side, args=[loaded]).start()
+    from wordsight.library import Library
+    from wordsight.library.machine import cores
+
+    return Library(loaded, catalog, threads=cores())
+
+
+def _load_text_side(encoder: Encoder) -> None:
+    with suppress(Exception):  # the query will meet the same error, and it will be told
+        encoder.encode_texts([])
 
 
 def notice(text: str, *, quiet: bool = False) -> None:

@@ -90,7 +90,7 @@ def search(
         max_size=max_size,
         min_side=min_side,
     )
-    with open_library(encoder, catalog) as library:
+    with open_library(encoder, catalog, for_texts=True) as library:
         answer = library.search(words, top=top, within=within or (), filters=filters, matches_only=matches_only)
     for line in answer.notices:
         notice(line, quiet=quiet)

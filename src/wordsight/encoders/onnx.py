@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -64,6 +65,7 @@ class OnnxEncoder:
     def encode_texts(self, texts: Sequence[str]) -> Embeddings:
         """Return (m, dim) float32 vectors of unit length; texts longer than ``max_tokens`` are cut."""
         tower = self._tower("text", "file", "embedding", runtime="onnxruntime")  # its start is what a search waits for
+        self._tokenizer()  # also where there is no text: nothing is left to load then
         tokens = [_cut(self._token_ids(text), self.max_tokens) for text in texts]
         out = np.empty((len(texts), self.dim), np.float32)
         # Only texts of one length share a run: padding costs time, and could move the vectors of a quantised tower.
@@ -108,16 +110,20 @@ class OnnxEncoder:
         file = describe.get(key, describe["file"])
         with self._lock:
             if file not in self._towers:
-                for beside in self._folder.describe["files"]:  # graphs may share a file of weights, named by their side
-                    if beside == f"{side}.weights":
-                        self._folder.file(beside)
-                self._towers[file] = open_tower(
-                    self._folder.file(file),
-                    output,
-                    runtime=runtime,
-                    optimize=describe.get("graph_optimization", "all"),
-                )
+                optimize = describe.get("graph_optimization", "all")
+                with ThreadPoolExecutor(1) as pool:  # a search waits for both: the digest and the runtime's start
+                    check = pool.submit(self._check_weights, side)
+                    try:
+                        tower = open_tower(self._folder.file(file), output, runtime=runtime, optimize=optimize)
+                    finally:
+                        check.result()  # its error says more than the runtime's
+                self._towers[file] = tower
             return self._towers[file]
+
+    def _check_weights(self, side: str) -> None:
+        """Verify the file of weights that the graphs of one side may share; it is named by the side."""
+        if f"{side}.weights" in self._folder.describe["files"]:
+            self._folder.file(f"{side}.weights")
 
     def _tokenizer(self) -> Tokenizer:
         with self._lock:

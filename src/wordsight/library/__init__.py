@@ -2,11 +2,10 @@
 
 from wordsight.library.catalogue import Catalogue, default_location
 from wordsight.library.filters import Filters
-from wordsight.library.health import Health
 from wordsight.library.hits import Answer, PhotoHit
 from wordsight.library.language import parse
 from wordsight.library.library import Library
-from wordsight.library.report import Progress, SyncReport
+from wordsight.library.report import Health, Progress, SyncReport
 
 __all__ = [
     "Answer",

@@ -12,7 +12,8 @@ from __future__ import annotations
 import json
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,7 +102,7 @@ def calibrate_if_due(catalogue: Catalogue, stored: StoredEncoder, encoder: Encod
     if not images or (old is not None and not _is_due(catalogue, stored, old, images)):
         return False
     texts = (*background.THINGS, *background.NONSENSE)
-    bank = encoder.encode_texts(texts) if old is None else old.bank.astype(np.float32)
+    bank = _encode_on_all_cores(encoder, texts) if old is None else old.bank.astype(np.float32)
     mean, covariance = _moments(_sample(catalogue, stored, images), stored.dim)
     last = catalogue.db.execute("SELECT max(id) FROM vectors WHERE encoder_id = ?", [stored.id]).fetchone()[0]
     payload = pack_payload(learn(mean, covariance, bank, images=images, last=last))
@@ -187,6 +188,15 @@ def _sample(catalogue: Catalogue, stored: StoredEncoder, images: int) -> Iterato
     )
     while batch := rows.fetchmany(_BATCH):
         yield unpack((row[0] for row in batch), stored.dim)
+
+
+def _encode_on_all_cores(encoder: Encoder, texts: Sequence[str]) -> Embeddings:
+    from wordsight.library.machine import cores
+
+    size = -(-len(texts) // cores())
+    with ThreadPoolExecutor() as pool:
+        parts = pool.map(encoder.encode_texts, [texts[i : i + size] for i in range(0, len(texts), size)])
+        return np.concatenate(list(parts))
 
 
 def _moments(batches: Iterator[Embeddings], dim: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import shutil
 from pathlib import Path
 from typing import Any
@@ -68,7 +67,7 @@ def fold(catalogue: Catalogue, encoder: StoredEncoder, *, graph_from: int | None
 
     Raises ``CatalogueError`` when the files cannot be written; nothing of them is left behind then.
     """
-    generation = secrets.token_hex(8)
+    generation = os.urandom(8).hex()
     folder = _home(catalogue, encoder) / generation
     try:
         folder.mkdir(parents=True)

@@ -4,40 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from wordsight import images
 from wordsight.library.catalogue import Catalogue, StoredEncoder, as_text, storable
+from wordsight.library.report import Health
 
 _SHOWN = 1000
-
-
-@dataclass(slots=True)
-class Health:
-    """The state of one indexed folder, in files.
-
-    ``moved`` are new files with the content of a missing one (they count neither as new nor as missing). ``unencoded``
-    are known files without a vector of the encoder in question. ``skipped`` are the files that could not be read, with
-    their reasons (the first thousand; ``skip_count`` counts all).
-    """
-
-    root: Path
-    synced_at: str | None
-    indexed: int = 0
-    new: int = 0
-    changed: int = 0
-    moved: int = 0
-    missing: int = 0
-    unencoded: int = 0
-    skip_count: int = 0
-    skipped: list[tuple[Path, str]] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-
-    @property
-    def is_well(self) -> bool:
-        """Whether there is nothing that another ``wordsight index`` would mend."""
-        return not (self.new or self.changed or self.moved or self.missing or self.unencoded or self.problems)
 
 
 def examine(catalogue: Catalogue, root: Path, encoder: StoredEncoder) -> Health:

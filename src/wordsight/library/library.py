@@ -20,7 +20,7 @@ from wordsight.protocols import Encoder
 from wordsight.types import Query
 
 if TYPE_CHECKING:
-    from wordsight.library.health import Health
+    from wordsight.library.report import Health
 
 
 class Library:

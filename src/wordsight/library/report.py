@@ -1,4 +1,4 @@
-"""What a sync says: while it runs, and at its end."""
+"""What a sync says while it runs and at its end, and how well a folder is."""
 
 from __future__ import annotations
 
@@ -33,3 +33,30 @@ class Progress:
     encoded: int
     skipped: int
     latest: tuple[Path, str] | None = None
+
+
+@dataclass(slots=True)
+class Health:
+    """The state of one indexed folder, in files.
+
+    ``moved`` are new files with the content of a missing one (they count neither as new nor as missing). ``unencoded``
+    are known files without a vector of the encoder in question. ``skipped`` are the files that could not be read, with
+    their reasons (the first thousand; ``skip_count`` counts all).
+    """
+
+    root: Path
+    synced_at: str | None
+    indexed: int = 0
+    new: int = 0
+    changed: int = 0
+    moved: int = 0
+    missing: int = 0
+    unencoded: int = 0
+    skip_count: int = 0
+    skipped: list[tuple[Path, str]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def is_well(self) -> bool:
+        """Whether there is nothing that another ``wordsight index`` would mend."""
+        return not (self.new or self.changed or self.moved or self.missing or self.unencoded or self.problems)

@@ -16,7 +16,8 @@ from pathlib import Path
 from wordsight import images
 from wordsight.errors import BadInput
 from wordsight.library.catalogue import Catalogue, StoredEncoder, as_text, below, normal, now, pack, storable
-from wordsight.library.pipeline import Done, Job, Known, cores, encode_files, reader_version
+from wordsight.library.machine import cores
+from wordsight.library.pipeline import Done, Job, Known, encode_files, reader_version
 from wordsight.library.report import Progress, SyncReport
 from wordsight.protocols import Encoder
 

@@ -340,12 +340,12 @@ def heic() -> bytes:
 
 
 def test_heic_with_the_extra() -> None:
-    before = set(Image.OPEN)
+    before = "HEIF" in Image.OPEN  # another package may have registered it
     found = read(heic(), side=20)
     assert found.info.format == "HEIF"
     assert (found.info.width, found.info.height) == (200, 100)
     assert mean_difference(found.image, photo(200, 100).resize(found.image.size)) < 6
-    assert set(Image.OPEN) == before  # Pillow's registry belongs to the whole process
+    assert ("HEIF" in Image.OPEN) == before  # Pillow's registry belongs to the whole process
 
 
 def test_heic_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

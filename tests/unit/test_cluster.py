@@ -125,6 +125,12 @@ def test_exemplars_that_do_not_do(targets: np.ndarray, message: str) -> None:
     assert str(caught.value) == message
 
 
+def test_more_exemplars_than_memory_allows() -> None:
+    with pytest.raises(BadInput) as caught:
+        fit_model([colour_image("red")] * 6001, np.ones((6001, 2), np.float32), ("red", "green"))
+    assert str(caught.value) == "6,001 exemplars are too many, the most are 6,000: take fewer a label"
+
+
 def test_more_clusters_than_pictures() -> None:
     with pytest.raises(BadInput, match=r"^2 pictures cannot make 3 clusters: ask for fewer$"):
         fit_unsupervised([colour_image("red")] * 2, 3)

@@ -149,5 +149,7 @@ def test_unsupervised_clusters_come_largest_first_and_can_be_named() -> None:
     named = found.renamed({"cluster 1": "beach", "cluster 3": "beach"})
     assert named.labels == ("beach", "cluster 2")
     assert named.owners.tolist() == [0, 1, 0]
-    with pytest.raises(BadInput, match=r"^no cluster is called 'cluster 9'; there are cluster 1, cluster 2, cluster 3$"):
+    with pytest.raises(
+        BadInput, match=r"^no cluster is called 'cluster 9'; there are cluster 1, cluster 2, cluster 3$"
+    ):
         found.renamed({"cluster 9": "sea"})

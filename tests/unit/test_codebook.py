@@ -96,7 +96,9 @@ def test_pyramid_cells_by_hand() -> None:
 @pytest.mark.parametrize("encoding", ["hard", "soft", "vlad", "fisher"])
 @pytest.mark.parametrize("levels", [1, 2])
 def test_visual_words_come_back_from_their_parts(encoding: str, levels: int) -> None:
-    (feature,) = learn(plan(f"dense-sift(words=4,components=8,encoding={encoding},levels={levels})", "small"), pictures())
+    (feature,) = learn(
+        plan(f"dense-sift(words=4,components=8,encoding={encoding},levels={levels})", "small"), pictures()
+    )
     rows = feature(pictures())
     assert rows.shape == (6, feature.dim)
     assert rows.dtype == np.float32

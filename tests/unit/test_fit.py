@@ -58,6 +58,13 @@ def test_class_folders_then_index_then_search(classes: Path, photos: Path, tmp_p
     assert {hit.path.name[:-5] for hit in like.hits} == {"blue"}
 
 
+def test_of_a_large_folder_a_part_is_taken(classes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wordsight.cli.fit._MOST_UNASKED", 6)
+    result = run(classes, "--features", "colour", "-o", tmp_path / "mine.wsc")
+    assert "taking 2 of 12 pictures for each label; -n takes more\n" in result.stderr
+    assert "3 labels from 6 pictures" in result.stderr
+
+
 def test_the_same_seed_writes_the_same_file(classes: Path, tmp_path: Path) -> None:
     for name in ("a.wsc", "b.wsc"):
         run(classes, "--features", "colour,patches(words=5)", "--clusters", "auto", "-o", tmp_path / name)
@@ -114,7 +121,7 @@ def test_a_label_that_is_left_without_photos(photos: Path, tmp_path: Path) -> No
     [
         ([], "expected a source: a data set, a folder of class folders, photos, or --from-search with --labels"),
         (["x", "-o", "x.bin"], "expected a file that ends in .wsc in a folder that exists, got 'x.bin'"),
-        (["x", "--clusters", "many"], 'expected a number of clusters or "auto", got \'many\''),
+        (["x", "--clusters", "many"], "expected a number of clusters or \"auto\", got 'many'"),
         (["--from-search", "x"], '--from-search takes --labels "dog,beach" and no other source'),
         (["--from-search", "x", "--labels", "dog"], "expected at least two different labels, got dog"),
         (["nowhere"], "expected a folder of class folders, but there is none at nowhere"),

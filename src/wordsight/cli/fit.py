@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,9 +12,11 @@ from wordsight.cli.options import CatalogOption, QuietOption, notice
 from wordsight.errors import BadInput
 
 if TYPE_CHECKING:
+    from wordsight.clustering import TwoStageConfig
     from wordsight.datasets.exemplars import Exemplars, Pictures
     from wordsight.encoders.cluster_model import ClusterModel, FitConfig
 
+_MOST_UNASKED = 1_500
 _MORE_PICTURES = 2_000  # without labels, for codebooks
 _SEARCH = "From the learned engine's search"
 _CLUSTERS = "Clusters without labels"
@@ -33,7 +36,8 @@ def fit(
         typer.Option(help="Statistics: hog,colour,lbp,patches,sift(encoding=vlad). Those that suit unless told."),
     ] = None,
     exemplars: Annotated[
-        int | None, typer.Option("--exemplars", "-n", min=1, help="Pictures of a label; all unless told.")
+        int | None,
+        typer.Option("--exemplars", "-n", min=1, help="Pictures of a label; all of up to 1,500 unless told."),
     ] = None,
     clusters: Annotated[str, typer.Option(help='Prototypes of a label: a number, or "auto".')] = "1",
     seed: Annotated[int, typer.Option(help="The same seed and pictures give the same encoder.")] = 0,
@@ -78,7 +82,7 @@ def fit(
         chosen = found_by_search(
             from_search, wanted, each=exemplars or 20, encoder=encoder, catalog=catalog, sheet=sheet, ask=not yes
         )
-        model = _fitted(chosen, None, config, None, quiet)
+        model = _fitted(chosen, config, quiet)
     elif source is None:
         raise BadInput(
             "expected a source: a data set, a folder of class folders, photos, or --from-search with --labels"
@@ -96,7 +100,7 @@ def fit(
     _finish(_named(model, name or ()), output, quiet)
 
 
-def _clustering(text: str):  # type: ignore[no-untyped-def]  # the type would be imported for --help
+def _clustering(text: str) -> TwoStageConfig:
     from wordsight.clustering import TwoStageConfig
 
     if text == "auto":
@@ -122,39 +126,56 @@ def task_of(source: Path) -> str:
 def _from_source(
     source: Path, task: str | None, each: int | None, config: FitConfig, gallery: Path | None, quiet: bool
 ) -> ClusterModel:
-    from wordsight.datasets import LOADERS, load_task
-    from wordsight.datasets.exemplars import load_exemplars, refuse_shared
-    from wordsight.errors import DatasetNotFound
+    from wordsight.datasets.exemplars import load_exemplars
 
     task = task or task_of(source)
     everything = load_exemplars(task, source)
+    if each is None and len(everything.items) > _MOST_UNASKED:
+        each = max(2, _MOST_UNASKED // len(everything.labels))
+        notice(f"taking {each:,} of {len(everything.items):,} pictures for each label; -n takes more", quiet=quiet)
     chosen, rest = everything.sample(each, seed=config.seed)
-    model = _fitted(chosen, rest, config, task, quiet)
-    if task in LOADERS:
-        try:
-            refuse_shared(model.exemplars, load_task(task, gallery or source))
-        except DatasetNotFound:
-            if gallery is not None:
-                raise
-    return model
+    return _fitted(
+        chosen, config, quiet, rest, lambda keys: _refuse(keys, task, gallery or source, gallery is not None)
+    )
+
+
+def _refuse(keys: Collection[bytes], task: str, root: Path, must_be_there: bool) -> None:
+    """Raise ``BadInput`` when the test part of the data set shares a picture with the exemplars."""
+    from wordsight.datasets import LOADERS, load_task
+    from wordsight.datasets.exemplars import refuse_shared
+    from wordsight.errors import DatasetNotFound
+
+    if task not in LOADERS:
+        return
+    try:
+        refuse_shared(keys, load_task(task, root))
+    except DatasetNotFound:
+        if must_be_there:
+            raise
 
 
 def _fitted(
-    chosen: Exemplars, rest: Exemplars | None, config: FitConfig, task: str | None, quiet: bool
+    chosen: Exemplars,
+    config: FitConfig,
+    quiet: bool,
+    rest: Exemplars | None = None,
+    check: Callable[[Collection[bytes]], None] = lambda _: None,
 ) -> ClusterModel:
+    """Fit on the chosen exemplars; the rest may serve for codebooks. ``check`` gets the content keys before the work."""
     from wordsight.datasets.exemplars import read_pictures
     from wordsight.encoders.cluster_model import fit_model
 
     notice(f"reading {len(chosen.items):,} exemplars of {len(chosen.labels)} labels", quiet=quiet)
     pictures = read_pictures(chosen.items)
     _tell_skipped(pictures, quiet)
+    check(pictures.keys)
     more = read_pictures(rest.items[:_MORE_PICTURES]).images if rest is not None and rest.items else ()
     return fit_model(
         pictures.images,
         chosen.targets(pictures.items),
         chosen.labels,
         config,
-        unlabelled=more if task is not None else (),
+        unlabelled=more,
         exemplars=frozenset(pictures.keys),
     )
 

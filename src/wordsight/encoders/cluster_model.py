@@ -21,6 +21,7 @@ from wordsight.types import Embeddings
 
 _BATCH = 32
 _SMALL_SIDE = 64
+_MOST_ROWS = 12_000  # their inner products take a gigabyte
 _WIDTHS = tuple(0.5 * 2 ** (step / 4) for step in range(21))  # 0.5 to 16
 
 
@@ -103,6 +104,11 @@ def fit_model(
     config = config or FitConfig()
     if targets.shape != (len(images), len(labels)) or not len(images):
         raise BadInput(f"expected targets of {len(images)} exemplars x {len(labels)} labels, got {targets.shape}")
+    copies = 2 if config.mirror else 1
+    if copies * len(images) > _MOST_ROWS:
+        raise BadInput(
+            f"{len(images):,} exemplars are too many, the most are {_MOST_ROWS // copies:,}: take fewer a label"
+        )
     empty = [label for label, column in zip(labels, targets.T, strict=True) if not (column > 0).any()]
     if empty:
         raise BadInput(f"no exemplar of {', '.join(map(repr, empty))}: every label needs at least one picture")

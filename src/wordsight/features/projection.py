@@ -130,10 +130,11 @@ def fit_projection(
             ridge.choose_weights(scaled, judged, copies, seed=seed) if enough else (1.0,) * len(blocks)
         )
         rows = _weighted(scaled, weights)
+        fit = ridge.Ridge.of(rows, targets)
         penalty = config.penalty or _DEFAULT_PENALTY
         if config.penalty is None and enough:
-            penalty = ridge.Ridge.of(rows, judged).best_penalty(copies)
-        matrix, held_out = _discriminant(rows, targets, penalty, copies)
+            penalty = fit.on(judged).best_penalty(copies)
+        matrix, held_out = _discriminant(fit, rows, targets, penalty, copies)
     scale = np.concatenate([s * np.float32(w) for s, w in zip(scales, weights, strict=True)])
     matrix = (scale[:, None] * matrix).astype(np.float32)
     return Fitted(Projection(np.concatenate(means), matrix, tuple(weights), float(penalty)), held_out)
@@ -166,10 +167,9 @@ def _whitening(rows: Embeddings, components: int) -> NDArray[np.float32]:
 
 
 def _discriminant(
-    rows: Embeddings, targets: NDArray[np.float32], penalty: float, copies: int
+    fit: ridge.Ridge, rows: Embeddings, targets: NDArray[np.float32], penalty: float, copies: int
 ) -> tuple[NDArray[np.float32], Embeddings]:
     """Return (D, at most labels), in which the penalised spread within a label is a unit sphere; held-out rows."""
-    fit = ridge.Ridge.of(rows, targets)
     directions = fit.coefficients(rows, penalty)
     projected = rows @ directions
     # Every exemplar counts for each label it has; the spread is that around the labels' means.

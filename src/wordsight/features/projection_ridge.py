@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,8 +38,11 @@ class Ridge:
     def of_products(cls, products: NDArray[np.float64], targets: NDArray[np.float32]) -> Ridge:
         """Prepare for inner products (n, n) of centred rows."""
         values, vectors = np.linalg.eigh(products)
-        wanted = targets.astype(np.float64)
-        return cls(np.maximum(values, 0), vectors, wanted - wanted.mean(axis=0))
+        return cls(np.maximum(values, 0), vectors, _centred(targets))
+
+    def on(self, targets: NDArray[np.float32]) -> Ridge:
+        """Return the same for other targets: the eigenvectors are what takes time."""
+        return replace(self, targets=_centred(targets))
 
     @property
     def variance(self) -> float:
@@ -117,6 +120,11 @@ def principal(rows: Embeddings) -> tuple[NDArray[np.float64], NDArray[np.float64
     values, vectors = np.maximum(values[:rank], 1e-12), vectors[:, :rank]
     directions = rows.T.astype(np.float64) @ vectors / np.sqrt(values) if wide else vectors
     return values / max(len(rows) - 1, 1), directions
+
+
+def _centred(targets: NDArray[np.float32]) -> NDArray[np.float64]:
+    wanted = targets.astype(np.float64)
+    return np.asarray(wanted - wanted.mean(axis=0), np.float64)
 
 
 def _sample(n: int, copies: int, seed: int) -> NDArray[np.int64]:

@@ -161,7 +161,7 @@ def _fitted(
     rest: Exemplars | None = None,
     check: Callable[[Collection[bytes]], None] = lambda _: None,
 ) -> ClusterModel:
-    """Fit on the chosen exemplars; the rest may serve for codebooks. ``check`` gets the content keys before the work."""
+    """Fit on the chosen exemplars; the rest may serve for codebooks. ``check`` gets the content keys beforehand."""
     from wordsight.datasets.exemplars import read_pictures
     from wordsight.encoders.cluster_model import fit_model
 

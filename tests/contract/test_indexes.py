@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from wordsight.errors import CatalogueError
 from wordsight.index import ExactIndex, LayeredIndex
-from wordsight.index.exact import best
+from wordsight.index.exact import best, positions
 from wordsight.index.graph import GraphIndex
 from wordsight.testing import check_index
 from wordsight.types import Metric
@@ -104,3 +104,10 @@ def test_best_is_a_total_order(values: list[int], k: int, random) -> None:
 def test_the_graph_and_the_runtime_load_in_either_order() -> None:
     code = "from wordsight.index.graph import GraphIndex; import onnxruntime"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
+
+
+@given(st.lists(st.integers(0, 60)), st.lists(st.integers(-5, 70)), st.sampled_from([1, 3, 1000]))
+def test_positions_with_dense_and_sparse_ids(ids: list[int], wanted: list[int], spread: int) -> None:
+    known = np.unique(np.asarray(ids, np.int64) * spread)
+    found = positions(known, np.asarray(wanted, np.int64) * spread)
+    assert known[found].tolist() == sorted({w * spread for w in wanted} & {i * spread for i in ids})

@@ -14,6 +14,8 @@ from wordsight.types import Embeddings, Metric, Neighbours, RowIds
 _ROWS_PER_THREAD = 50_000
 # A filter that keeps fewer rows than this share is answered by gathering them instead of scanning all.
 _GATHER_BELOW = 0.25
+# Ids with at most this many numbers for each are looked up in a table.
+_SPARSEST = 8
 _LARGEST = float(np.finfo(np.float16).max)
 
 
@@ -119,9 +121,14 @@ def best(ids: RowIds, scores: NDArray[np.float32], k: int) -> Neighbours:
 
 def positions(ids: RowIds, wanted: RowIds) -> NDArray[np.intp]:
     """Return the ascending places of ``wanted`` (any order, unknown ones left out) in the ascending ``ids``."""
-    wanted = np.unique(wanted)
     if len(ids) == 0 or len(wanted) == 0:
         return np.empty(0, np.intp)
+    low, high = int(ids[0]), int(ids[-1])
+    if high - low < _SPARSEST * len(ids):  # nearly all numbers between are ids: a table is faster than sorting
+        table = np.zeros(high - low + 1, np.bool_)
+        table[wanted[(wanted >= low) & (wanted <= high)] - low] = True
+        return np.flatnonzero(table[np.asarray(ids) - low])
+    wanted = np.unique(wanted)
     places: NDArray[np.intp] = np.searchsorted(ids, wanted)
     places[places == len(ids)] = 0
     known: NDArray[np.intp] = places[ids[places] == wanted]

@@ -29,6 +29,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for i, name in enumerate(("red", "green", "blue", "yellow")):
         colour_image(name, "white", size=200 + i).save(home / "Photos" / f"{name}.jpg")
     colour_image("cyan", size=300).save(home / "like-this.jpg")
+    for label, colour in (("dog", "red"), ("beach", "yellow")):
+        (home / "Labelled" / label).mkdir(parents=True)
+        for i in range(4):
+            colour_image(colour, "black", size=70 + i).save(home / "Labelled" / label / f"{i}.png")
     return home
 
 

@@ -1,0 +1,70 @@
+"""Write the figures of README.md from benchmarks/results: ``python -m benchmarks.readme``; ``--check`` only compares."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from benchmarks.report import ROOT
+
+RESULTS = ROOT / "benchmarks" / "results"
+PAGE = ROOT / "README.md"
+BEGIN, END = "<!-- begin figures: written by `python -m benchmarks.readme` -->", "<!-- end figures -->"
+
+
+def main() -> int:
+    """Replace what stands between the markers, or tell whether it is stale."""
+    text = PAGE.read_text("utf-8")
+    before, rest = text.split(BEGIN, 1)
+    fresh = "\n".join([before + BEGIN, *_lines(), END + rest.split(END, 1)[1]])
+    if "--check" in sys.argv:
+        return 0 if fresh == text else 1
+    PAGE.write_text(fresh, "utf-8")
+    return 0
+
+
+def _lines() -> list[str]:
+    quality, indexing, searching, install = (_figures(n) for n in ("quality", "indexing", "searching", "install"))
+    matches = json.loads((RESULTS / "matches.json").read_text())["all"]
+    cifar, voc = _figures("classical_cifar10"), _figures("classical_voc2007")
+    peer = "peer decoding ahead in a thread pool"
+    return [
+        "| what | figure | measured by |",
+        "|---|---|---|",
+        f"| CIFAR-10 zero-shot accuracy | {_percent(quality['cifar10, accuracy'])} "
+        "| `wordsight evaluate --task cifar10 --root ../shared/data/cifar10` |",
+        f"| VOC2007 mAP (all-point) | {_percent(quality['voc2007, mAP'])} "
+        "| `wordsight evaluate --task voc2007 --root ../shared/data/voc2007` |",
+        "| Flickr8k caption to photo, Success@1 / 5 / 10 | "
+        + " / ".join(_percent(quality[f"captions, Success@{k}"]) for k in (1, 5, 10))
+        + " | `wordsight evaluate --task captions --root ../shared/data/flickr8k` |",
+        f"| a query for what is not there is told so | {_percent(1 - matches['absent']['wrongly_matched'])} "
+        "| `python -m benchmarks.matches --data ../shared/data` |",
+        f"| a query for what is there is answered (5 photos or more) | {_percent(matches['present']['answered'])} "
+        "| the same |",
+        f"| indexing against Pillow + onnxruntime ViT-B/32, same files | "
+        f"{indexing[f'wordsight (onnxruntime) / {peer}']:.1f}x, with OpenVINO "
+        f"{indexing[f'wordsight (openvino) / {peer}']:.1f}x | `python -m benchmarks --only indexing` |",
+        "| `wordsight search` over 100,000 photos against a bare `import numpy, onnxruntime` | "
+        f"{searching['search over 100,000 rows, exact / bare import']:.1f}x "
+        "| `python -m benchmarks --only searching` |",
+        f"| base install | {install['site-packages']:.0f} MB | `python -m benchmarks --only install` |",
+        f"| classical engine, CIFAR-10, 100 / 10 exemplars a label | {_percent(cifar['100 exemplars: accuracy'])} / "
+        f"{_percent(cifar['10 exemplars: accuracy'])} | `python -m benchmarks.classical --only cifar10` |",
+        f"| classical engine, VOC2007 mAP | {_percent(voc['mAP'])} | `python -m benchmarks.classical --only voc2007` |",
+    ]
+
+
+def _figures(name: str) -> dict[str, float]:
+    document: dict[str, Any] = json.loads(Path(RESULTS / f"{name}.json").read_text())
+    return {figure["name"].split(" (mean of")[0]: figure["value"] for figure in document["figures"]}
+
+
+def _percent(share: float) -> str:
+    return f"{share * 100:.1f} %"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

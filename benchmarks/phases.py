@@ -18,8 +18,11 @@ def main(catalog: str, encoder_name: str) -> dict[str, float]:
         found[name] = (now - last) * 1e3
         last = now
 
-    import wordsight.cli.app  # noqa: F401
+    import typer
 
+    from wordsight.cli.app import build
+
+    typer.main.get_command(build(["search"]))
     step("import the command line (typer)")
     import numpy  # noqa: F401
 

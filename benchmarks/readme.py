@@ -1,4 +1,4 @@
-"""Write the figures of README.md from benchmarks/results: ``python -m benchmarks.readme``; ``--check`` only compares."""
+"""Write the figures of README.md from benchmarks/results: ``python -m benchmarks.readme``; ``--check`` compares."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _lines() -> list[str]:
     quality, indexing, searching, install = (_figures(n) for n in ("quality", "indexing", "searching", "install"))
     matches = json.loads((RESULTS / "matches.json").read_text())["all"]
     cifar, voc = _figures("classical_cifar10"), _figures("classical_voc2007")
-    peer = "peer decoding ahead in a thread pool"
+    peer = "peer decoding between batches"
     return [
         "| what | figure | measured by |",
         "|---|---|---|",

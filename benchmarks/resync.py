@@ -22,11 +22,9 @@ def hook(event, arguments):
             opened.append(name)
 sys.addaudithook(hook)
 sys.argv = ["wordsight", *words]
-from wordsight.cli import main
-try:
-    main()
-except SystemExit as end:
-    assert not end.code, end.code
+from wordsight.cli import run
+status = run()
+assert not status, status
 print(len(opened))
 """
 

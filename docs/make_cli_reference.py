@@ -7,14 +7,14 @@ from pathlib import Path
 
 import typer
 
-from wordsight.cli.app import app
+from wordsight.cli.app import build
 
 FILE = Path(__file__).with_name("cli.md")
 
 
 def reference() -> str:
     """Return the reference of all commands as Markdown."""
-    root = typer.main.get_command(app)
+    root = typer.main.get_command(build())
     lines = ["# Commands", "", "Made from the parser by `make docs`.", ""]
     for name, command in root.commands.items():  # type: ignore[attr-defined]
         lines += [f"## wordsight {name}", "", (command.help or "").strip(), "", "| argument | what |", "|---|---|"]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from wordsight.cli.app import app
+from wordsight.cli.app import build
 from wordsight.cli.fit import task_of
 from wordsight.errors import WordsightError
 from wordsight.library import Library
@@ -13,6 +13,7 @@ from wordsight.registry import load_encoder
 from wordsight.testing import ColourEncoder, colour_image
 
 COLOURS = ("red", "green", "blue")
+app = build()
 
 
 @pytest.fixture

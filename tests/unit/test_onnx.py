@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from wordsight import images
 from wordsight.encoders.folder import ModelFolder, Preprocess
 from wordsight.encoders.onnx import OnnxEncoder, to_pixels
 from wordsight.errors import BadInput, MissingExtra, ModelError, UnknownEncoder
@@ -153,3 +155,20 @@ def test_openvino_agrees_with_onnxruntime(monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.setenv("WORDSIGHT_RUNTIME", runtime)
         rows.append(load_encoder("mini").encode_images(images))
     assert (rows[0] * rows[1]).sum(axis=1).min() > 0.99
+
+
+def test_all_eight_orientations_give_one_embedding() -> None:
+    upright = Image.new("RGB", (320, 200), "navy")
+    upright.paste((255, 220, 40), (30, 20, 150, 90))
+    upright.paste((200, 30, 30), (200, 110, 310, 190))
+    undo = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # EXIF orientation -> Pillow's transposition that leads there
+    pictures = []
+    for orientation in range(1, 9):
+        stored = upright.transpose(Image.Transpose(undo[orientation])) if orientation > 1 else upright
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        file = io.BytesIO()
+        stored.save(file, "PNG", exif=exif)
+        pictures.append(images.read(file.getvalue(), side=224).image)
+    rows = load_encoder("mini").encode_images(pictures)
+    np.testing.assert_allclose(rows, np.tile(rows[:1], (8, 1)), atol=2e-3)

@@ -2,33 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
-from wordsight.cli.evaluate import evaluate
-from wordsight.cli.fit import fit
-from wordsight.cli.index import forget, index, recall, status
-from wordsight.cli.search import search
-
-app = typer.Typer(
-    name="wordsight",
-    help="Find pictures by words, offline: index a folder of photos once, then search it.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command()(index)
-app.command()(search)
-app.command()(status)
-app.command()(forget)
-app.command()(recall)
-app.command()(evaluate)
-app.command()(fit)
+_MODULES = {
+    "index": "index",
+    "search": "search",
+    "status": "index",
+    "forget": "index",
+    "recall": "index",
+    "evaluate": "evaluate",
+    "fit": "fit",
+}
 
 
-@app.callback()
+def build(words: Sequence[str] = ()) -> typer.Typer:
+    """Return the command line; where ``words`` begin with a command, that one alone.
+
+    Typer reads the signature of every command it is given, which takes longer than a search.
+    """
+    app = typer.Typer(
+        name="wordsight",
+        help="Find pictures by words, offline: index a folder of photos once, then search it.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_root)
+    for name in words[:1] if words and words[0] in _MODULES else _MODULES:
+        module = import_module(f"wordsight.cli.{_MODULES[name]}")
+        app.command(name)(getattr(module, name))
+    return app
+
+
 def _root(
     version: Annotated[bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)] = False,
 ) -> None:

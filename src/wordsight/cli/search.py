@@ -76,21 +76,21 @@ def search(
     """Search the catalogue. Exit status: 0 photos found, 1 none, 2 error."""
     import time
 
-    from wordsight.library import Filters
-
     started = time.perf_counter()
     format = _format(json=as_json, csv=as_csv, paths=paths, paths0=zero, trec=trec)
-    filters = Filters.read(
-        since=since,
-        until=until,
-        under=under or (),
-        camera=camera,
-        types=kind or (),
-        min_size=min_size,
-        max_size=max_size,
-        min_side=min_side,
-    )
     with open_library(encoder, catalog, for_texts=True) as library:
+        from wordsight.library import Filters  # after the text side has begun to load
+
+        filters = Filters.read(
+            since=since,
+            until=until,
+            under=under or (),
+            camera=camera,
+            types=kind or (),
+            min_size=min_size,
+            max_size=max_size,
+            min_side=min_side,
+        )
         answer = library.search(words, top=top, within=within or (), filters=filters, matches_only=matches_only)
     for line in answer.notices:
         notice(line, quiet=quiet)

@@ -27,8 +27,8 @@ EXPANSION_VERIFY = 32
 _VERIFY_ROWS = 10_000
 # With a filter the graph is asked for this many times k / (share of rows allowed) candidates ...
 _OVERFETCH = 3.0
-# ... and not used at all where it would have to visit more than this many: scanning the allowed rows is then cheaper.
-_MOST_CANDIDATES = 4_000
+# ... and is not asked where scanning what the filter allows costs less: a candidate costs as much as this many rows.
+_ROWS_PER_CANDIDATE = 32
 
 
 class GraphIndex:
@@ -95,7 +95,7 @@ class GraphIndex:
         eligible = len(self) if allowed is None else len(allowed)
         k = min(k, eligible)
         wanted = int(k * _OVERFETCH * (1.0 if allowed is None else len(self) / max(1, eligible)))
-        if k == 0 or wanted >= min(len(self), _MOST_CANDIDATES):
+        if k == 0 or eligible <= _ROWS_PER_CANDIDATE * wanted:
             return self.rows.search(queries, k, allowed)
         self._graph.expansion_search = max(EXPANSION_SEARCH, wanted)  # type: ignore[misc]  # it has a setter
         found = np.empty((len(queries), k), np.int64)

@@ -93,3 +93,10 @@ def test_the_command_reference_is_fresh() -> None:
         [sys.executable, ROOT / "docs/make_cli_reference.py", "--check"], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_its_figures_come_from_the_results_files() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.readme", "--check"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, "README.md is stale: run `python -m benchmarks.readme`"

@@ -160,3 +160,14 @@ def test_no_file_is_opened_when_nothing_has_changed(photos: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", watch, photos], capture_output=True, text=True)
     assert done.stdout == "[]\n", done.stderr
+
+
+def test_version_and_help_need_no_command() -> None:
+    for words, said in (
+        (["--version"], "wordsight "),
+        (["--help"], "search"),
+        (["search", "--help"], "--matches-only"),
+    ):
+        done = subprocess.run([sys.executable, "-m", "wordsight", *words], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert said in done.stdout

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -100,6 +100,10 @@ class Catalogue:
         if version == 0:  # not there, or its maker was stopped before the first table
             raise CatalogueError(f"no catalogue at {location}: build one with `wordsight index FOLDER`")
         raise CatalogueError(f"the catalogue at {location} is of an older version: `wordsight index` migrates it")
+
+    def __del__(self) -> None:
+        with suppress(AttributeError, sqlite3.Error):  # half made, or left by a thread that is not the maker
+            self.db.close()
 
     def __enter__(self) -> Catalogue:
         return self

@@ -22,11 +22,11 @@ from wordsight.types import RowIds
 _BARE = "import numpy, onnxruntime"
 _SHARES = (0.5, 0.02, 0.001)
 _QUERIES = 50
-_GRAPH_FROM = 1_000_000
+_GRAPH_FROM = 2_000_000
 
 
 def run(settings: Settings) -> Result:
-    """Measure at each size: exact search, and from a million rows on also with a graph."""
+    """Measure at each size: exact search, and from two million rows on also with a graph."""
     result = Result("searching", "Searching, whole process and search alone")
     encoder = load_encoder(settings.encoder)
     space = realistic.space(encoder, settings.work)

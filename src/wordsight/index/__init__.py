@@ -1,6 +1,6 @@
 """Vector indexes behind one protocol (``wordsight.protocols.VectorIndex``).
 
-- ``ExactIndex``: scans every row; always right, and fast to about a million rows.
+- ``ExactIndex``: scans every row; always right, and fast to some two million rows.
 - ``GraphIndex``: an HNSW graph (usearch); sub-linear beyond that, approximate.
 - ``LayeredIndex``: a large read-only base, the rows added since, and the rows removed since.
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -77,6 +78,16 @@ class RetrievalTask:
         if limit >= total:
             return self
         return self.restricted([self.images[place * total // limit].image_id for place in range(limit)])
+
+    def altered(self, change: Callable[[Image], Image]) -> RetrievalTask:
+        """Return the task whose pictures go through ``change`` after they are decoded."""
+        return replace(
+            self, images=tuple(TaskImage(i.image_id, partial(_altered, i.load, change)) for i in self.images)
+        )
+
+
+def _altered(load: Callable[[int | None], Image], change: Callable[[Image], Image], side: int | None) -> Image:
+    return change(load(side))
 
 
 Loader: TypeAlias = Callable[[Path, str | None], RetrievalTask]

@@ -1,4 +1,4 @@
-"""Measures on runs and qrels; knows no engine."""
+"""Measures on runs and qrels, their statistics, the original protocol; knows no engine."""
 
 from wordsight.evaluation.evaluate import (
     Evaluation,
@@ -8,18 +8,28 @@ from wordsight.evaluation.evaluate import (
     run_from_scores,
 )
 from wordsight.evaluation.measures import Measure, parse
+from wordsight.evaluation.original import OriginalProtocol, OriginalResult, original_protocol
 from wordsight.evaluation.rules import Assigned, AtLeast, TopK
+from wordsight.evaluation.statistics import Interval, PairedTest, bootstrap_interval, holm, paired_test
 from wordsight.evaluation.trec import read_qrels, read_run, write_qrels, write_run
 
 __all__ = [
     "Assigned",
     "AtLeast",
     "Evaluation",
+    "Interval",
     "Measure",
     "MeasureResult",
+    "OriginalProtocol",
+    "OriginalResult",
+    "PairedTest",
     "TopK",
+    "bootstrap_interval",
     "evaluate_run",
     "evaluate_scores",
+    "holm",
+    "original_protocol",
+    "paired_test",
     "parse",
     "read_qrels",
     "read_run",

@@ -71,8 +71,15 @@ class Encoder(Protocol):
 class SpatialEncoder(Encoder, Protocol):
     """An encoder that can also say where in the picture its vector comes from."""
 
-    def feature_maps(self, images: Sequence[Image]) -> NDArray[np.float32]:
-        """Return (n, dim, h, w): projected features whose mean over places is the embedding before normalisation."""
+    @property
+    def stride(self) -> int | None:
+        """Pixels along each side of the input that make one place of a map; ``None``: this model gives no maps."""
+
+    def feature_maps(self, images: Sequence[Image], *, as_is: bool = False) -> NDArray[np.float32]:
+        """Return (n, dim, h, w): projected features whose mean over places is the embedding before normalisation.
+
+        ``as_is``: pictures of one size with sides that are multiples of ``stride`` are taken whole, not resized or cut.
+        """
 
 
 class VectorIndex(Protocol):
@@ -109,7 +116,11 @@ class Selection(Protocol):
 
 
 class Explainer(Protocol):
-    """Says which places of a picture speak for a text."""
+    """Says which places of pictures speak for texts."""
 
-    def explain(self, image: Image, text: str) -> SaliencyMap:
-        """Return the saliency map."""
+    @property
+    def method(self) -> str:
+        """Name of the method, such as "gradcam"."""
+
+    def explain(self, images: Sequence[Image], texts: Sequence[str]) -> list[list[SaliencyMap]]:
+        """Return a map for each picture and text: n lists of m, also where n or m is 1 or 0."""

@@ -32,6 +32,7 @@ COLOURS = {
     "black": (0, 0, 0),
 }
 _GRID = 4
+_CELL = 8
 
 
 class ColourEncoder:
@@ -53,8 +54,16 @@ class ColourEncoder:
         """Return (n, 8) float32 of unit length."""
         return _unit(self.feature_maps(images).mean(axis=(2, 3)))
 
-    def feature_maps(self, images: Sequence[Image]) -> NDArray[np.float32]:
-        """Return (n, 8, 4, 4): each colour's share of each cell."""
+    @property
+    def stride(self) -> int | None:
+        """Pixels of a cell of pictures that are taken as they are: 8."""
+        return _CELL
+
+    def feature_maps(self, images: Sequence[Image], *, as_is: bool = False) -> NDArray[np.float32]:
+        """Return each colour's share of each cell: (n, 8, 4, 4), or ``as_is`` one cell for every 8 x 8 pixels."""
+        side = _GRID * _CELL
+        if not as_is:
+            images = [image.resize((side, side), PILImage.Resampling.NEAREST) for image in images]
         return np.stack([_shares(image) for image in images]) if images else np.empty((0, self.dim, _GRID, _GRID), "f4")
 
     def encode_texts(self, texts: Sequence[str]) -> Embeddings:
@@ -111,6 +120,10 @@ def check_spatial_encoder(encoder: SpatialEncoder) -> None:
         mean, encoder.encode_images(images), atol=2e-3, err_msg="the map's mean is the embedding"
     )
     assert encoder.feature_maps([]).shape[0] == 0
+    stride = encoder.stride
+    assert stride, "an encoder with maps says how many pixels make a place"
+    wide = encoder.feature_maps([colour_image("red", size=4 * stride).resize((4 * stride, 2 * stride))], as_is=True)
+    assert wide.shape == (1, encoder.dim, 2, 4), "a picture taken as it is has a place for every stride x stride pixels"
 
 
 def check_index(make: Callable[[int, Metric], VectorIndex], *, seed: int = 0) -> None:
@@ -192,10 +205,11 @@ def _check_answer(
 
 
 def _shares(image: Image) -> NDArray[np.float32]:
-    pixels = np.asarray(image.resize((_GRID * 8, _GRID * 8), PILImage.Resampling.NEAREST), np.int32)
+    pixels = np.asarray(image, np.int32)
     palette = np.asarray(list(COLOURS.values()), np.int32)
     nearest = ((pixels[:, :, None] - palette) ** 2).sum(axis=3).argmin(axis=2)
-    cells = np.eye(len(palette))[nearest].reshape(_GRID, 8, _GRID, 8, -1).mean(axis=(1, 3))
+    height, width = nearest.shape
+    cells = np.eye(len(palette))[nearest].reshape(height // _CELL, _CELL, width // _CELL, _CELL, -1).mean(axis=(1, 3))
     shares: NDArray[np.float32] = cells.transpose(2, 0, 1).astype(np.float32)
     return shares
 

@@ -124,9 +124,29 @@ class Qrels:
     ignored: Mapping[str, frozenset[str]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class SaliencyMap:
-    """How much each place of a picture speaks for a text: ``values`` (h, w) float32 in [0, 1]."""
+    """How much each place of a picture speaks for a text.
+
+    ``values`` (h, w) float32 in [0, 1] cover the whole upright picture edge to edge, whatever the encoder cuts off: the
+    cell (y, x) is the picture's part from x/w to (x+1)/w and from y/h to (y+1)/h. ``score``: the similarity of the
+    whole picture and the text, as a search gives it. ``method``: how the map was made, such as "projected".
+    """
 
     values: NDArray[np.float32]
     text: str
+    method: str = ""
+    score: float = 0.0
+
+
+class Box(NamedTuple):
+    """A rectangle of the upright original picture in pixels: ``left <= x < right``, ``top <= y < bottom``.
+
+    ``score`` orders the boxes of one picture: higher is better.
+    """
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+    score: float = 0.0

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 # Small batches stay in the cache: on the processors measured, they are a third faster than batches of 32.
 _IMAGES_PER_RUN = {"onnxruntime": 2, "openvino": 4}
 _TEXTS_PER_RUN = 32
+_STRIDE = 32  # of a model.json that names none: that of the first shipped model
 
 
 class OnnxEncoder:
@@ -55,12 +56,19 @@ class OnnxEncoder:
         """Return (n, dim) float32 vectors of unit length."""
         return self._run_images(images, "embedding", "file").reshape(-1, self.dim)
 
-    def feature_maps(self, images: Sequence[Image]) -> NDArray[np.float32]:
+    @property
+    def stride(self) -> int | None:
+        """Pixels that make one place of a feature map; ``None`` for a folder without a graph that gives maps."""
+        image = self._folder.describe["image"]
+        return int(image.get("stride", _STRIDE)) if "map_file" in image else None
+
+    def feature_maps(self, images: Sequence[Image], *, as_is: bool = False) -> NDArray[np.float32]:
         """Return (n, dim, h, w): projected features; their mean over places is the embedding before normalisation.
 
-        The dot product with a text's embedding is each place's share of the score. All pictures are fed at full size.
+        The dot product with a text's embedding is each place's share of the score. Pictures are fed at full size, or
+        ``as_is``: at their own, one for all, with sides that are multiples of ``stride``.
         """
-        return self._run_images(images, "feature_map", "map_file", full_size=True)
+        return self._run_images(images, "feature_map", "map_file", resize=None if as_is else "full")
 
     def encode_texts(self, texts: Sequence[str]) -> Embeddings:
         """Return (m, dim) float32 vectors of unit length; texts longer than ``max_tokens`` are cut."""
@@ -86,10 +94,13 @@ class OnnxEncoder:
         return (f"the query was cut: it has {tokens} tokens and {self.name} reads the first {self.max_tokens}",)
 
     def _run_images(
-        self, images: Sequence[Image], output: str, file_key: str, *, full_size: bool = False
+        self, images: Sequence[Image], output: str, file_key: str, *, resize: Literal["full", "usual"] | None = "usual"
     ) -> NDArray[np.float32]:
         tower = self._tower("image", file_key, output, runtime=self._runtime)
-        pixels = [to_pixels(image, self._preprocess, full_size=full_size) for image in images]
+        if resize is None:
+            pixels = [np.asarray(image, np.uint8) for image in images]
+        else:
+            pixels = [to_pixels(image, self._preprocess, full_size=resize == "full") for image in images]
         most = _IMAGES_PER_RUN[self._runtime]
         parts = []
         start = 0

@@ -1,0 +1,12 @@
+"""Why a picture matches a text: maps of its places, and boxes.
+
+>>> maps = explainer(encoder).explain([image], ["a dog"])[0]
+>>> boxes(maps[0], image.size)
+"""
+
+from wordsight.explain.boxes import boxes
+from wordsight.explain.explainer import ViewExplainer
+from wordsight.explain.methods import best_method, best_options, explainer, methods_of
+from wordsight.explain.options import ExplainOptions
+
+__all__ = ["ExplainOptions", "ViewExplainer", "best_method", "best_options", "boxes", "explainer", "methods_of"]

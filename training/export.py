@@ -12,7 +12,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from training.export_image import image_graph
+from training.export_image import features_graph, image_graph
 from training.export_text import Mode, text_graph
 from training.graphs import move_weights
 from training.ridge import Maps
@@ -61,6 +61,7 @@ def write_model(model: Model, folder: Path, training: dict[str, Any]) -> None:
         name: image_graph(model.image, weight, bias, full)
         for name, full in (("image.onnx", False), ("image_map.onnx", True))
     }
+    graphs["image_features.onnx"] = features_graph(graphs["image_map.onnx"])
     move_weights(graphs, fresh, "image.weights")
     weight, bias = (t.numpy() for t in model.heads.text_map())
     move_weights({"text.onnx": text_graph(model.text, weight, bias, model.text_mode)}, fresh, "text.weights")
@@ -71,7 +72,12 @@ def write_model(model: Model, folder: Path, training: dict[str, Any]) -> None:
         "name": "mini",
         "version": "1",
         "dim": len(bias),
-        "image": {"file": "image.onnx", "map_file": "image_map.onnx", "preprocess": model.preprocess.spec()},
+        "image": {
+            "file": "image.onnx",
+            "map_file": "image_map.onnx",
+            "features_file": "image_features.onnx",
+            "preprocess": model.preprocess.spec(),
+        },
         "text": {
             "file": "text.onnx",
             "max_tokens": MAX_TOKENS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto
+from onnx import TensorProto, helper, numpy_helper
 
 from training.graphs import Graph
 from training.towers import PIXEL_MEAN, PIXEL_SCALE, ImageTower
@@ -48,3 +48,40 @@ def image_graph(tower: ImageTower, weight: Floats, bias: Floats, with_map: bool)
             graph.add("Conv", x, narrow, shift_name, kernel_shape=[1, 1]), "feature_map", ["n", len(bias), "y", "x"]
         )
     return graph.model()
+
+
+def features_graph(with_map: onnx.ModelProto) -> onnx.ModelProto:
+    """Cuts the graph `with_map` before its head: features (n, c, h/32, w/32) and head (d, c + 1), weight and bias.
+
+    Its mean feature, with a 1 behind it, times the head is the embedding before normalisation: all that a gradient of
+    the similarity for the features needs. The constants are those of `with_map`, also where they lie in a file beside.
+    """
+    model = onnx.ModelProto()
+    model.CopyFrom(with_map)
+    graph = model.graph
+    last = next(node for node in graph.node if "feature_map" in node.output).input[0]
+    x, weight, bias = next(node for node in graph.node if last in node.output).input
+    bias_width = next(c for c in graph.initializer if c.name == bias).dims[0]
+    graph.initializer.append(numpy_helper.from_array(np.array([bias_width, -1]), "rows"))
+    graph.initializer.append(numpy_helper.from_array(np.array([bias_width, 1]), "column"))
+    graph.node.extend(
+        [
+            helper.make_node("Identity", [x], ["features"]),
+            helper.make_node("Reshape", [weight, "rows"], ["head_weight"]),
+            helper.make_node("Reshape", [bias, "column"], ["head_bias"]),
+            helper.make_node("Concat", ["head_weight", "head_bias"], ["head"], axis=1),
+        ]
+    )
+    del graph.output[:]
+    graph.output.append(helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", "c", "y", "x"]))
+    graph.output.append(helper.make_tensor_value_info("head", TensorProto.FLOAT, [bias_width, "c"]))
+    needed, nodes = {"features", "head"}, []
+    for node in reversed(graph.node):
+        if needed & set(node.output):
+            nodes.append(node)
+            needed |= set(node.input)
+    constants = [c for c in graph.initializer if c.name in needed]
+    del graph.node[:], graph.initializer[:]
+    graph.node.extend(reversed(nodes))
+    graph.initializer.extend(constants)
+    return model

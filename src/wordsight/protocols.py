@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,6 +80,28 @@ class SpatialEncoder(Encoder, Protocol):
 
         ``as_is``: pictures of one size with sides that are multiples of ``stride`` are taken whole, not resized or cut.
         """
+
+
+class LinearHead(NamedTuple):
+    """How features become an embedding: their mean over places, times ``weight``, plus ``bias``, then normalised.
+
+    ``weight`` (dim, c) and ``bias`` (dim,) float32.
+    """
+
+    weight: NDArray[np.float32]
+    bias: NDArray[np.float32]
+
+
+@runtime_checkable
+class LinearHeadEncoder(SpatialEncoder, Protocol):
+    """An encoder whose maps are linear in its last features: gradients for these are closed formulas."""
+
+    @property
+    def head(self) -> LinearHead | None:
+        """What the last features are projected with; ``None``: this model does not give them."""
+
+    def last_features(self, images: Sequence[Image], *, as_is: bool = False) -> NDArray[np.float32]:
+        """Return (n, c, h, w): what ``head`` projects to ``feature_maps``."""
 
 
 class VectorIndex(Protocol):

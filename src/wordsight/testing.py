@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image as PILImage
 
 from wordsight.errors import UnknownQuery
-from wordsight.protocols import Encoder, Image, SpatialEncoder, VectorIndex
+from wordsight.protocols import Encoder, Image, LinearHead, LinearHeadEncoder, SpatialEncoder, VectorIndex
 from wordsight.types import Embeddings, Metric
 
 COLOURS = {
@@ -65,6 +65,15 @@ class ColourEncoder:
         if not as_is:
             images = [image.resize((side, side), PILImage.Resampling.NEAREST) for image in images]
         return np.stack([_shares(image) for image in images]) if images else np.empty((0, self.dim, _GRID, _GRID), "f4")
+
+    @property
+    def head(self) -> LinearHead | None:
+        """The features are the embedding's: projected by the identity."""
+        return LinearHead(np.eye(self.dim, dtype=np.float32), np.zeros(self.dim, np.float32))
+
+    def last_features(self, images: Sequence[Image], *, as_is: bool = False) -> NDArray[np.float32]:
+        """Return what ``feature_maps`` does."""
+        return self.feature_maps(images, as_is=as_is)
 
     def encode_texts(self, texts: Sequence[str]) -> Embeddings:
         """Return (m, 8) float32 of unit length."""
@@ -124,6 +133,8 @@ def check_spatial_encoder(encoder: SpatialEncoder) -> None:
     assert stride, "an encoder with maps says how many pixels make a place"
     wide = encoder.feature_maps([colour_image("red", size=4 * stride).resize((4 * stride, 2 * stride))], as_is=True)
     assert wide.shape == (1, encoder.dim, 2, 4), "a picture taken as it is has a place for every stride x stride pixels"
+    if isinstance(encoder, LinearHeadEncoder) and encoder.head is not None:
+        _check_head(encoder, encoder.head, images)
 
 
 def check_index(make: Callable[[int, Metric], VectorIndex], *, seed: int = 0) -> None:
@@ -163,6 +174,16 @@ def _check_shapes(encoder: Encoder, encode: Callable[[Sequence[object]], Embeddi
     np.testing.assert_allclose(encode(items[:1]), rows[:1], atol=1e-3, err_msg="a vector does not depend on its batch")
     if encoder.metric is Metric.COSINE:
         np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-3, err_msg="vectors have unit length")
+
+
+def _check_head(encoder: LinearHeadEncoder, head: LinearHead, images: Sequence[Image]) -> None:
+    features = encoder.last_features(images)
+    assert features.shape[1] == head.weight.shape[1], "the head projects the last features"
+    projected = np.einsum("dc,nchw->ndhw", head.weight, features) + head.bias[:, None, None]
+    np.testing.assert_allclose(
+        projected, encoder.feature_maps(images), atol=2e-3, err_msg="the head makes the feature maps"
+    )
+    assert encoder.last_features([]).shape[0] == 0
 
 
 def _check_closed(encoder: Encoder) -> None:

@@ -76,9 +76,15 @@ class ModelFolder:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Digest of everything that decides a vector: the recorded file digests and the two sides' settings."""
-        decisive = {key: self.describe[key] for key in ("dim", "image", "text")}
-        decisive["files"] = {name: entry["sha256"] for name, entry in self.describe["files"].items()}
+        """Digest of everything that decides a vector: the recorded file digests and the two sides' settings.
+
+        The graph of ``features_file`` only explains vectors: adding it to a folder changes none.
+        """
+        image = dict(self.describe["image"])
+        aside = image.pop("features_file", None)
+        decisive = {"dim": self.describe["dim"], "image": image, "text": self.describe["text"]}
+        files = self.describe["files"].items()
+        decisive["files"] = {name: entry["sha256"] for name, entry in files if name != aside}
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
 
     @cached_property

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from wordsight.encoders.folder import ModelFolder, Preprocess
 from wordsight.encoders.runtime import Tower, chosen_runtime, open_tower
 from wordsight.errors import ModelError
+from wordsight.protocols import LinearHead
 from wordsight.types import Embeddings, Metric
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class OnnxEncoder:
         self._folder = ModelFolder.open(folder)
         self._preprocess = self._folder.preprocess
         self._lock = threading.Lock()
-        self._towers: dict[str, Tower] = {}
+        self._towers: dict[tuple[str, str], Tower] = {}
         self._tokens: Tokenizer | None = None
         self._runtime = chosen_runtime()
         self.name = name or self._folder.name
@@ -69,6 +70,20 @@ class OnnxEncoder:
         ``as_is``: at their own, one for all, with sides that are multiples of ``stride``.
         """
         return self._run_images(images, "feature_map", "map_file", resize=None if as_is else "full")
+
+    @property
+    def head(self) -> LinearHead | None:
+        """How the last features are projected; ``None`` for a folder without a graph that gives them."""
+        image = self._folder.describe["image"]
+        if "features_file" not in image:
+            return None
+        tower = self._tower("image", "features_file", "head", runtime="onnxruntime")
+        head = tower({"pixels": np.zeros((1, _STRIDE, _STRIDE, 3), np.uint8)})  # a constant, whatever the pixels
+        return LinearHead(head[:, :-1], head[:, -1])
+
+    def last_features(self, images: Sequence[Image], *, as_is: bool = False) -> NDArray[np.float32]:
+        """Return (n, c, h, w): what ``head`` projects to ``feature_maps``; pictures are fed as for those."""
+        return self._run_images(images, "features", "features_file", resize=None if as_is else "full")
 
     def encode_texts(self, texts: Sequence[str]) -> Embeddings:
         """Return (m, dim) float32 vectors of unit length; texts longer than ``max_tokens`` are cut."""
@@ -121,7 +136,7 @@ class OnnxEncoder:
         describe = self._folder.describe[side]
         file = describe.get(key, describe["file"])
         with self._lock:
-            if file not in self._towers:
+            if (file, output) not in self._towers:
                 optimize = describe.get("graph_optimization", "all")
                 with ThreadPoolExecutor(1) as pool:  # a search waits for both: the digest and the runtime's start
                     check = pool.submit(self._check_weights, side)
@@ -129,8 +144,8 @@ class OnnxEncoder:
                         tower = open_tower(self._folder.file(file), output, runtime=runtime, optimize=optimize)
                     finally:
                         check.result()  # its error says more than the runtime's
-                self._towers[file] = tower
-            return self._towers[file]
+                self._towers[file, output] = tower
+            return self._towers[file, output]
 
     def _check_weights(self, side: str) -> None:
         """Verify the file of weights that the graphs of one side may share; it is named by the side."""

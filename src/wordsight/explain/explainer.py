@@ -66,9 +66,8 @@ class ViewExplainer:
                 part = keys[start : start + _VIEWS]
                 maps = self._method([plans[i][k].of(images[i]) for i, k in part], objective)
                 grids |= dict(zip(part, maps, strict=True))
-        return [
-            spread([grids[i, k] for k in range(len(views))], views, images[i].size) for i, views in enumerate(plans)
-        ]
+        whole = [spread([grids[i, k] for k in range(len(v))], v, images[i].size) for i, v in enumerate(plans)]
+        return [np.maximum(maps, 0) for maps in whole] if self._method.positive else whole
 
 
 def scaled(grid: Grid) -> Grid:

@@ -22,6 +22,8 @@ class Method(Protocol):
     name: str
     stride: int | None
     """Views may have any sides that are multiples of it; ``None``: squares of the encoder's own side only."""
+    positive: bool
+    """Values below zero count as zero, once the views' maps are one."""
 
     def __call__(self, views: Sequence[Image], objective: Objective) -> Maps:
         """Return the raw maps."""
@@ -44,6 +46,7 @@ class Projected:
     """
 
     name = "projected"
+    positive = False
 
     def __init__(self, encoder: SpatialEncoder) -> None:
         self._encoder = encoder

@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping
 
 from wordsight.errors import BadInput
 from wordsight.explain.explainer import ViewExplainer
+from wordsight.explain.linear import LinearAblationCam, LinearBackbone, LinearCam, LinearScoreCam
 from wordsight.explain.method import Method, Projected
 from wordsight.explain.options import ExplainOptions
 from wordsight.explain.perturb import Occlusion, Rise
-from wordsight.protocols import Encoder, SpatialEncoder
+from wordsight.explain.rules import RULES
+from wordsight.protocols import Encoder, LinearHeadEncoder, SpatialEncoder
 
 AUTO = "auto"
 
@@ -56,9 +58,22 @@ def _methods_of(encoder: Encoder) -> Mapping[str, Maker]:
     if isinstance(encoder, SpatialEncoder) and encoder.stride:
         stride = encoder.stride
         known[Projected.name] = lambda _, __: Projected(encoder)
+    if isinstance(encoder, LinearHeadEncoder) and (head := encoder.head) is not None:
+        known |= _linear(LinearBackbone(encoder, head))
     known[Occlusion.name] = lambda encoder, options: Occlusion(encoder, options, stride)
     known[Rise.name] = lambda encoder, options: Rise(encoder, options, stride)
     return known
+
+
+def _linear(backbone: LinearBackbone) -> dict[str, Maker]:
+    def rule(name: str) -> Maker:
+        return lambda _, options: LinearCam(name, backbone, options)
+
+    return {name: rule(name) for name in RULES} | {
+        "ablationcam": lambda _, __: LinearAblationCam(backbone),
+        "gscorecam": lambda _, options: LinearScoreCam(backbone, options.channels),
+        "scorecam": lambda _, __: LinearScoreCam(backbone),
+    }
 
 
 def _plain(name: str) -> str:

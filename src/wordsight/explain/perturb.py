@@ -8,13 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PILImage
 
+from wordsight.explain.masks import in_batches, mean_colour, seen_through
 from wordsight.explain.method import Maps, embed
 from wordsight.explain.objective import Objective
 from wordsight.explain.options import ExplainOptions
 from wordsight.protocols import Encoder, Image
-from wordsight.types import Embeddings
 
-_BATCH = 32
 _CELLS = 7  # of RISE's coarse masks along a side, as in the paper
 _KEPT = 0.5
 
@@ -27,6 +26,7 @@ class Occlusion:
     """
 
     name = "occlusion"
+    positive = False
 
     def __init__(self, encoder: Encoder, options: ExplainOptions, stride: int | None) -> None:
         self._encoder, self._window, self.stride = encoder, options.window, stride
@@ -37,16 +37,16 @@ class Occlusion:
 
     def _one(self, view: Image, objective: Objective) -> Maps:
         covers = _covers(view.size, self._window)
-        grey = PILImage.new("RGB", view.size, _mean_colour(view))
+        colour = mean_colour(view)
 
         def covered() -> Iterator[Image]:
             for cover in covers:
                 image = view.copy()
-                image.paste(grey.crop(cover), cover[:2])
+                image.paste(colour, cover)
                 yield image
 
         whole = objective.values(embed(self._encoder, [view], self.stride))[0]
-        fall = whole - objective.values(_embedded(self._encoder, covered(), self.stride))
+        fall = whole - in_batches(covered(), lambda seen: objective.values(embed(self._encoder, seen, self.stride)))
         total = np.zeros((len(whole), view.height, view.width), np.float32)
         count = np.zeros((view.height, view.width), np.float32)
         for (left, top, right, bottom), lost in zip(covers, fall, strict=True):
@@ -63,6 +63,7 @@ class Rise:
     """
 
     name = "rise"
+    positive = False
 
     def __init__(self, encoder: Encoder, options: ExplainOptions, stride: int | None) -> None:
         self._encoder, self._samples, self._seed, self.stride = encoder, options.samples, options.seed, stride
@@ -73,10 +74,8 @@ class Rise:
 
     def _one(self, view: Image, objective: Objective) -> Maps:
         masks = random_masks(view.size, self._samples, self._seed)
-        pixels = np.asarray(view, np.float32)
-        grey = np.asarray(_mean_colour(view), np.float32)
-        seen = (_blended(pixels, grey, mask) for mask in masks)
-        values = objective.values(_embedded(self._encoder, seen, self.stride))
+        through = seen_through(view, masks)
+        values = in_batches(through, lambda seen: objective.values(embed(self._encoder, seen, self.stride)))
         values -= values.mean(axis=0)  # the mean of the masks is not quite even: what all share must not count
         return np.asarray(np.tensordot(values.T, masks, axes=1) / len(masks) / _KEPT, np.float32)
 
@@ -106,25 +105,3 @@ def _covers(size: tuple[int, int], window: float) -> list[tuple[int, int, int, i
 def _starts(length: int, window: int) -> list[int]:
     steps = -(-(length - window) // max(1, window // 2))
     return [round((length - window) * step / steps) for step in range(steps + 1)] if steps else [0]
-
-
-def _embedded(encoder: Encoder, images: Iterator[Image], stride: int | None) -> Embeddings:
-    parts, batch = [np.empty((0, encoder.dim), np.float32)], []
-    for image in images:
-        batch.append(image)
-        if len(batch) == _BATCH:
-            parts.append(embed(encoder, batch, stride))
-            batch = []
-    if batch:
-        parts.append(embed(encoder, batch, stride))
-    return np.concatenate(parts)
-
-
-def _blended(pixels: NDArray[np.float32], grey: NDArray[np.float32], mask: NDArray[np.float32]) -> Image:
-    seen = grey + (pixels - grey) * mask[..., None]
-    return PILImage.fromarray(np.rint(seen).astype(np.uint8))
-
-
-def _mean_colour(image: Image) -> tuple[int, int, int]:
-    red, green, blue = np.asarray(image, np.float32).mean(axis=(0, 1))
-    return round(float(red)), round(float(green)), round(float(blue))

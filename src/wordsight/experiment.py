@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
@@ -23,6 +23,22 @@ from wordsight.types import Embeddings, Metric, Run, Scores
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Told the pictures done and their number."""
+
+
+class ImageSide(Protocol):
+    """What reading pictures needs of an encoder; statistics that have no text side fit as well."""
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+
+    @property
+    def image_side(self) -> int | None:
+        """Longest side looked at, in pixels; ``None``: no limit."""
+
+    def encode_images(self, images: Sequence[Image]) -> Embeddings:
+        """Return (n, dim) float32."""
+
 
 _BATCH = 32
 _TEXT_BATCH = 256
@@ -109,11 +125,11 @@ def run_task(
     started = time.perf_counter()
     used = _prompts_used(task, encoder, prompts)
     chosen = [parse(name) for name in _MEASURES[task.kind]] if measures is None else list(measures)
-    images, skipped = _encode_images(task.images, encoder, threads, progress)
+    images, skipped = encode_images(task.images, encoder, threads=threads, progress=progress)
     if skipped:
         task = task.restricted({image.image_id for image in task.images} - skipped.keys())
-    texts = _encode_queries(task.queries, encoder, used)
-    scores = _score(texts, images, encoder.metric)
+    texts = encode_queries(task.queries, encoder, used)
+    scores = score(texts, images, encoder.metric)
     names = [query.query_id for query in task.queries]
     evaluation = evaluate_scores(scores, names, [image.image_id for image in task.images], task.qrels, chosen)
     settings = {"split": task.split, "prompts": list(used), "score": _SCORE_RULES[encoder.metric]}
@@ -130,10 +146,13 @@ def _prompts_used(task: RetrievalTask, encoder: Encoder, prompts: Sequence[str] 
     return used
 
 
-def _encode_images(
-    images: Sequence[TaskImage], encoder: Encoder, threads: int, progress: Progress | None
+def encode_images(
+    images: Sequence[TaskImage], encoder: ImageSide, *, threads: int = 2, progress: Progress | None = None
 ) -> tuple[Embeddings, dict[str, str]]:
-    """Return the vectors of the pictures that can be read, in order, and id -> reason of the others."""
+    """Return the vectors of the pictures that can be read, in order, and id -> reason of the others.
+
+    Raises ``BadInput`` when none can be read.
+    """
     vectors: list[Embeddings] = []
     skipped: dict[str, str] = {}
     done = 0
@@ -152,7 +171,7 @@ def _encode_images(
     return np.concatenate(vectors), skipped
 
 
-def _encode_batch(encoder: Encoder, batch: Sequence[TaskImage]) -> tuple[Embeddings, dict[str, str]]:
+def _encode_batch(encoder: ImageSide, batch: Sequence[TaskImage]) -> tuple[Embeddings, dict[str, str]]:
     pictures: list[Image] = []
     skipped: dict[str, str] = {}
     for image in batch:
@@ -185,8 +204,11 @@ def _in_order(
                 future.cancel()
 
 
-def _encode_queries(queries: Sequence[TaskQuery], encoder: Encoder, prompts: Sequence[str]) -> Embeddings:
-    """Return one vector a query: the mean over its wordings and prompts, of unit length again for the cosine."""
+def encode_queries(queries: Sequence[TaskQuery], encoder: Encoder, prompts: Sequence[str]) -> Embeddings:
+    """Return one vector a query: the mean over its wordings and prompts, of unit length again for the cosine.
+
+    Raises ``UnknownQuery`` where a closed encoder does not know one.
+    """
     sentences = [
         [prompt.replace("{}", text) for text in _wordings(query, encoder) for prompt in prompts] for query in queries
     ]
@@ -208,7 +230,8 @@ def _wordings(query: TaskQuery, encoder: Encoder) -> tuple[str, ...]:
     return tuple(known[:1]) or query.texts[:1]
 
 
-def _score(texts: Embeddings, images: Embeddings, metric: Metric) -> Scores:
+def score(texts: Embeddings, images: Embeddings, metric: Metric) -> Scores:
+    """Return how close each text (m, dim) and picture (n, dim) are: (m, n), higher is better."""
     if metric is Metric.COSINE:
         return np.asarray(texts @ images.T, dtype=np.float32)
     # In float64: the difference of large squares loses small distances in float32.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from wordsight.datasets.cifar import load_cifar10
 from wordsight.datasets.layout import IMAGE_SUFFIXES, file_loader, not_found, read_lines
-from wordsight.datasets.task import RetrievalTask
+from wordsight.datasets.task import RetrievalTask, TaskImage
 from wordsight.datasets.voc import WORDINGS, load_voc2007
 from wordsight.errors import BadInput, ImageError
 from wordsight.protocols import Image
@@ -129,25 +130,39 @@ def content_key(image: Image) -> bytes:
     return digest.digest()
 
 
+def survey(images: Sequence[TaskImage], *, threads: int = 2) -> tuple[dict[str, bytes], dict[str, str]]:
+    """Return the content key of each picture that can be read, and id -> reason of the others."""
+
+    def key_or_reason(image: TaskImage) -> bytes | str:
+        try:
+            return content_key(image.load(_READ_SIDE))
+        except ImageError as error:
+            return error.reason
+
+    with ThreadPoolExecutor(max(1, threads)) as pool:
+        found = list(zip(images, pool.map(key_or_reason, images), strict=True))
+    keys = {image.image_id: answer for image, answer in found if isinstance(answer, bytes)}
+    return keys, {image.image_id: answer for image, answer in found if isinstance(answer, str)}
+
+
 def refuse_shared(keys: Collection[bytes], gallery: RetrievalTask) -> None:
     """Raise ``BadInput`` when a picture of the gallery is among the exemplars, whose content keys are given.
 
     Figures on such a gallery would tell how well an engine remembers, not how well it finds. Every picture of the
     gallery is decoded; one that cannot be read shares nothing.
     """
+    refuse_known(keys, survey(gallery.images)[0], f"{gallery.name} ({gallery.split})")
+
+
+def refuse_known(keys: Collection[bytes], gallery: Mapping[str, bytes], name: str) -> None:
+    """Do as ``refuse_shared`` for a gallery whose content keys are known: picture -> key; ``name`` is for the error."""
     known = frozenset(keys)
-    shared = []
-    for image in gallery.images:
-        try:
-            if content_key(image.load(_READ_SIDE)) in known:
-                shared.append(image.image_id)
-        except ImageError:
-            continue
+    shared = [image_id for image_id, key in gallery.items() if key in known]
     if shared:
         named = ", ".join(shared[:3]) + (", ..." if len(shared) > 3 else "")
         raise BadInput(
-            f"{len(shared)} of the {len(gallery.images)} pictures of the gallery {gallery.name} ({gallery.split}) are "
-            f"exemplars too ({named}): results on them would mean nothing; fit on other pictures"
+            f"{len(shared)} of the {len(gallery)} pictures of the gallery {name} are exemplars too ({named}): "
+            "results on them would mean nothing; fit on other pictures"
         )
 
 

@@ -63,7 +63,10 @@ class ClusterEncoder:
 
     def encode_images(self, images: Sequence[Image]) -> Embeddings:
         """Return (n, dim) float32 of unit length."""
-        rows = self.model.rows(images)
+        return self.encode_rows(self.model.rows(images))
+
+    def encode_rows(self, rows: Embeddings) -> Embeddings:
+        """Return the vectors (n, dim) of pictures whose place in the projection's space is known, (n, d)."""
         shares = self.model.shares(rows)
         lengths = np.linalg.norm(rows, axis=1, keepdims=True)
         look = np.where(lengths > 1e-6, rows / np.maximum(lengths, 1e-6), 1 / np.sqrt(max(rows.shape[1], 1)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 from pathlib import Path
@@ -156,6 +157,101 @@ def test_damaged_batches(tmp_path, content, message):
         load_task("cifar10", tmp_path)
 
 
+# --- CIFAR-100 --------------------------------------------------------------------------------------------------------
+
+
+def write_cifar100(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    meta = {
+        b"fine_label_names": [b"apple", b"aquarium_fish"],
+        b"coarse_label_names": [b"fish", b"fruit_and_vegetables"],
+    }
+    content = {
+        b"data": pixels((255, 0, 0), (0, 0, 255), (250, 0, 0)),
+        b"fine_labels": [0, 1, 0],
+        b"coarse_labels": [1, 0, 1],
+    }
+    (folder / "meta").write_bytes(pickle.dumps(meta))
+    for name in ("train", "test"):
+        (folder / name).write_bytes(pickle.dumps(content))
+    return folder
+
+
+def test_cifar100_has_fine_labels_and_coarse_ones(tmp_path):
+    folder = write_cifar100(tmp_path / "cifar-100-python")
+    for root in (tmp_path, folder):
+        task = load_task("cifar100", root)
+        assert (task.name, task.split, ids(task)) == ("cifar100", "test", ["test/00000", "test/00001", "test/00002"])
+        assert task.queries == (TaskQuery("apple", ("apple",)), TaskQuery("aquarium_fish", ("aquarium fish",)))
+        assert task.qrels.grades["apple"] == {"test/00000": 1, "test/00002": 1}
+        assert task.images[1].load(None).getpixel((9, 9)) == (0, 0, 255)
+    coarse = load_task("cifar100-coarse", tmp_path, "train")
+    assert coarse.queries[1] == TaskQuery("fruit_and_vegetables", ("fruit and vegetables",))
+    assert coarse.qrels.grades["fish"] == {"train/00001": 1}
+
+
+def test_cifar100_says_what_is_missing_in_its_files(tmp_path):
+    folder = write_cifar100(tmp_path / "cifar-100-python")
+    (folder / "test").write_bytes(pickle.dumps({"data": pixels((0, 0, 0)), "labels": [0]}))
+    with pytest.raises(BadInput, match="test should hold fine_labels"):
+        load_task("cifar100", tmp_path)
+    (folder / "meta").unlink()
+    with pytest.raises(BadInput, match="meta is not a pickle"):
+        load_task("cifar100", tmp_path)
+
+
+# --- Class folders ----------------------------------------------------------------------------------------------------
+
+
+def save(root: Path, *names: str) -> Path:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        colour_image("red").save(root / name)
+    return root
+
+
+def test_class_folders(tmp_path):
+    save(tmp_path, "polar_bear/b.png", "polar_bear/2020/a.webp", "sea lion/c.JPG", "empty/../d.png", ".cache/x/e.png")
+    (tmp_path / "sea lion" / "notes.txt").write_text("not a picture")
+    (tmp_path / "empty").mkdir(exist_ok=True)
+    task = load_task("folder", tmp_path)
+    assert (task.name, task.kind, task.split) == ("folder", TaskKind.SINGLE_LABEL, "all")
+    assert task.queries == (TaskQuery("polar_bear", ("polar bear",)), TaskQuery("sea%20lion", ("sea lion",)))
+    assert task.qrels.grades == {
+        "polar_bear": {"polar_bear/2020/a.webp": 1, "polar_bear/b.png": 1},
+        "sea%20lion": {"sea%20lion/c.JPG": 1},
+    }
+    assert task.images[0].load(None).getpixel((0, 0))[0] > 250
+    with pytest.raises(BadInput, match="no folder for each split, so there is no 'test'"):
+        load_task("folder", tmp_path, "test")
+
+
+def test_class_folders_below_folders_for_each_split(tmp_path):
+    save(tmp_path, "train/cat/a.png", "val/cat/b.png", "val/dog/c.png")
+    assert ids(load_task("folder", tmp_path)) == ["cat/b.png", "dog/c.png"]
+    assert ids(load_task("folder", tmp_path, "train")) == ["cat/a.png"]
+    with pytest.raises(BadInput, match="no split 'test'; choose one of train, val"):
+        load_task("folder", tmp_path, "test")
+
+
+def test_no_class_folders(tmp_path):
+    with pytest.raises(BadInput, match="expected a folder for each label with pictures in it"):
+        load_task("folder", tmp_path)
+    with pytest.raises(BadInput, match="there is none at"):
+        load_task("folder", tmp_path / "nowhere")
+
+
+def test_caltech_names_its_labels_and_leaves_out_its_background(tmp_path):
+    base = tmp_path / "caltech-101" / "101_ObjectCategories"
+    save(base, "BACKGROUND_Google/image_0001.jpg", "Faces_easy/image_0001.jpg", "wild_cat/image_0001.jpg")
+    for root in (tmp_path, base.parent, base):
+        task = load_task("caltech101", root, "all")
+        assert [query.texts for query in task.queries] == [("centered face",), ("wild cat",)]
+        assert "BACKGROUND_Google is left out" in task.remarks
+    with pytest.raises(BadInput, match="train, test and all, not 'val'"):
+        load_task("caltech101", tmp_path, "val")
+
+
 # --- VOC2007 ----------------------------------------------------------------------------------------------------------
 
 
@@ -257,6 +353,59 @@ def test_damaged_captions(tmp_path, text, message):
         load_task("captions", write_captions(tmp_path, text))
 
 
+def karpathy(*images: dict) -> str:
+    return json.dumps({"images": list(images), "dataset": "flickr8k"})
+
+
+def described(name: str, split: str, *captions: str, **more: str) -> dict:
+    sentences = [{"raw": caption, "tokens": caption.split(), "sentid": 7} for caption in captions]
+    return {"filename": name, "split": split, "sentences": sentences, **more}
+
+
+def test_karpathy_json_takes_five_captions_of_each_picture(tmp_path):
+    save(tmp_path / "Flicker8k_Dataset", "a.jpg", "b.jpg")
+    many = [f"Caption {number} ." for number in range(7)]
+    content = karpathy(
+        described("a.jpg", "test", *many), described("b.jpg", "test", "One .", ""), described("c", "train")
+    )
+    (tmp_path / "dataset_flickr8k.json").write_text(content)
+    task = load_task("flickr8k", tmp_path)
+    assert (task.name, task.kind, task.split, ids(task)) == ("flickr8k", TaskKind.CAPTION, "test", ["a.jpg", "b.jpg"])
+    assert [query.query_id for query in task.queries] == [*(f"a.jpg#{number}" for number in range(5)), "b.jpg#0"]
+    assert task.queries[4].texts == ("Caption 4 .",)
+    assert task.remarks == ("the first 5 captions of each picture",)
+    assert task.images[1].load(None).size == colour_image("red").size
+    assert load_task("captions", tmp_path).queries == task.queries
+
+
+def test_karpathy_json_of_coco_names_the_folders(tmp_path):
+    save(tmp_path, "val2014/a.jpg", "images/b.jpg")
+    content = karpathy(
+        described("a.jpg", "test", "A .", filepath="val2014"), described("b.jpg", "test", "B .", filepath="val2014")
+    )
+    (tmp_path / "dataset_coco.json").write_text(content)
+    task = load_task("coco", tmp_path)
+    assert ids(task) == ["val2014/a.jpg", "val2014/b.jpg"]
+    assert [image.load(None).mode for image in task.images] == ["RGB", "RGB"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[1]", "should hold images"),
+        ("{", "should hold images"),
+        (json.dumps({"images": [{"filename": "a.jpg"}]}), "should hold images"),
+        (karpathy(described("../a.jpg", "test", "x")), "not a file below the folder"),
+        (karpathy(described("a.jpg", "train", "x")), "none to test on; choose one of all, train"),
+        (karpathy(), "no row with a picture"),
+    ],
+)
+def test_json_that_is_not_karpathys(tmp_path, content, message):
+    (tmp_path / "dataset_flickr30k.json").write_text(content)
+    with pytest.raises(BadInput, match=message):
+        load_task("flickr30k", tmp_path)
+
+
 # --- All --------------------------------------------------------------------------------------------------------------
 
 
@@ -266,6 +415,12 @@ def test_damaged_captions(tmp_path, text, message):
         ("cifar10", "cifar-10-batches-py/test_batch", "cs.toronto.edu"),
         ("voc2007", "VOCdevkit/VOC2007/ImageSets/Main/aeroplane_test.txt", "host.robots.ox.ac.uk"),
         ("captions", "captions.csv", "cocodataset.org"),
+        ("cifar100", "cifar-100-python/test", "cifar-100-python.tar.gz"),
+        ("cifar100-coarse", "cifar-100-python/test", "cs.toronto.edu"),
+        ("caltech101", "101_ObjectCategories/<class>/image_0001.jpg", "data.caltech.edu"),
+        ("flickr8k", "dataset_flickr8k.json", "caption_datasets.zip"),
+        ("flickr30k", "dataset_flickr30k.json", "DenotationGraph"),
+        ("coco", "dataset_coco.json", "val2014.zip"),
     ],
 )
 def test_missing_data_sets(tmp_path, name, expected, published):
@@ -276,7 +431,7 @@ def test_missing_data_sets(tmp_path, name, expected, published):
 
 
 def test_unknown_tasks_and_splits(tmp_path):
-    with pytest.raises(BadInput, match="'imagenet'; there are cifar10, voc2007, captions"):
+    with pytest.raises(BadInput, match="'imagenet'; there are cifar10, cifar100, "):
         load_task("imagenet", tmp_path)
     with pytest.raises(WordsightError, match="train and test, not 'dev'"):
         load_task("cifar10", tmp_path, "dev")

@@ -40,6 +40,13 @@ def test_class_folders_become_labels(tmp_path: Path) -> None:
     assert found.targets().tolist() == [[1, 0]] * 3 + [[0, 1]] * 3
 
 
+def test_class_folders_with_splits_are_fitted_on_the_one_for_training(tmp_path: Path) -> None:
+    class_folders(tmp_path / "train")
+    class_folders(tmp_path / "test", each=1)
+    assert len(load_exemplars("folder", tmp_path).items) == 6
+    assert len(load_task("folder", tmp_path).images) == 2
+
+
 def test_a_folder_without_class_folders_says_what_is_expected(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="expected a folder for each label with pictures in it, such as"):
         load_exemplars("folder", tmp_path)
@@ -125,6 +132,18 @@ def test_caltech_leaves_out_its_background(tmp_path: Path) -> None:
         load_exemplars("caltech101", tmp_path / "101_ObjectCategories" / "red")
 
 
+def test_caltech_trains_on_thirty_of_each_class_and_tests_on_the_others(tmp_path: Path) -> None:
+    folder = tmp_path / "101_ObjectCategories" / "wild_cat"
+    folder.mkdir(parents=True)
+    for number in range(34):
+        colour_image("red").save(folder / f"image_{number:04d}.jpg")
+    fitted = {item.image_id for item in load_exemplars("caltech101", tmp_path).items}
+    tested = {image.image_id for image in load_task("caltech101", tmp_path).images}
+    assert (len(fitted), len(tested)) == (30, 4)
+    assert fitted.isdisjoint(tested)
+    assert fitted | tested == {image.image_id for image in load_task("caltech101", tmp_path, "all").images}
+
+
 def test_unreadable_exemplars_are_skipped_with_a_reason(tmp_path: Path) -> None:
     class_folders(tmp_path)
     (tmp_path / "red" / "1.png").write_bytes(b"no picture")
@@ -145,7 +164,8 @@ def test_unknown_tasks_are_listed() -> None:
     with pytest.raises(BadInput) as caught:
         load_exemplars("imagenet", Path())
     assert str(caught.value) == (
-        "no task with exemplars is called 'imagenet'; there are cifar10, voc2007, caltech101, folder"
+        "no task with exemplars is called 'imagenet'; "
+        "there are cifar10, cifar100, cifar100-coarse, voc2007, caltech101, folder"
     )
 
 

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wordsight.datasets.exemplars import Exemplar, Exemplars
+from wordsight.datasets.layout import safe_id
 from wordsight.datasets.split import divide, task_of
 from wordsight.errors import BadInput
 from wordsight.testing import colour_image
@@ -16,7 +17,7 @@ def folder(contents: dict[str, list[bytes]]) -> tuple[Exemplars, dict[str, bytes
     items, keys = [], {}
     for label, values in contents.items():
         for number, key in enumerate(values):
-            name = f"{label}/{number}.png"
+            name = safe_id(f"{label}/{number}.png")
             items.append(Exemplar(name, lambda side: colour_image("red"), (label,)))
             keys[name] = key
     return Exemplars("folder", tuple(contents), tuple(items)), keys

@@ -27,8 +27,15 @@ class TaskName(StrEnum):
     """The tasks of ``wordsight.datasets``."""
 
     CIFAR10 = "cifar10"
+    CIFAR100 = "cifar100"
+    CIFAR100_COARSE = "cifar100-coarse"
     VOC2007 = "voc2007"
+    CALTECH101 = "caltech101"
+    FOLDER = "folder"
     CAPTIONS = "captions"
+    FLICKR8K = "flickr8k"
+    FLICKR30K = "flickr30k"
+    COCO = "coco"
 
 
 def evaluate(

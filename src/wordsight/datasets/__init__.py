@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from wordsight.datasets.captions import load_captions
-from wordsight.datasets.cifar import load_cifar10
+from wordsight.datasets.captions import load_captions, load_coco, load_flickr8k, load_flickr30k
+from wordsight.datasets.cifar import load_cifar10, load_cifar100, load_cifar100_coarse
+from wordsight.datasets.folders import load_caltech101, load_folder
 from wordsight.datasets.task import Loader, RetrievalTask, TaskImage, TaskKind, TaskQuery
 from wordsight.datasets.voc import load_voc2007
 from wordsight.errors import BadInput
@@ -18,7 +19,18 @@ from wordsight.errors import BadInput
 __all__ = ["LOADERS", "RetrievalTask", "TaskImage", "TaskKind", "TaskQuery", "load_task"]
 
 LOADERS: Mapping[str, Loader] = MappingProxyType(
-    {"cifar10": load_cifar10, "voc2007": load_voc2007, "captions": load_captions}
+    {
+        "cifar10": load_cifar10,
+        "cifar100": load_cifar100,
+        "cifar100-coarse": load_cifar100_coarse,
+        "voc2007": load_voc2007,
+        "caltech101": load_caltech101,
+        "folder": load_folder,
+        "captions": load_captions,
+        "flickr8k": load_flickr8k,
+        "flickr30k": load_flickr30k,
+        "coco": load_coco,
+    }
 )
 
 

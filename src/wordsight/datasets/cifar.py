@@ -1,7 +1,9 @@
-"""CIFAR-10: the python batches, or one folder of pictures a class (Krizhevsky 2009, "Learning multiple layers")."""
+"""CIFAR-10 and CIFAR-100: python batches, or class folders (Krizhevsky 2009, "Learning multiple layers")."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -10,16 +12,65 @@ from numpy.typing import NDArray
 from PIL import Image as PILImage
 
 from wordsight.datasets import array_pickle
-from wordsight.datasets.layout import IMAGE_SUFFIXES, file_loader, not_found, safe_id
-from wordsight.datasets.task import RetrievalTask, TaskImage, TaskKind, TaskQuery
+from wordsight.datasets.folders import label_query, labelled_pictures
+from wordsight.datasets.layout import class_folders, not_found
+from wordsight.datasets.task import RetrievalTask, TaskImage, single_label_task
 from wordsight.errors import BadInput
 from wordsight.protocols import Image
-from wordsight.types import Qrels
 
 LABELS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-PUBLISHED = "https://www.cs.toronto.edu/~kriz/cifar.html (cifar-10-python.tar.gz)"
-_BATCHES = "cifar-10-batches-py"
+PUBLISHED = "https://www.cs.toronto.edu/~kriz/cifar.html"
 _SIDE = 32
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Where one of the sets keeps what: its folder, the files of a split, and the keys of its pickles."""
+
+    name: str
+    title: str
+    folder: str
+    archive: str
+    train: tuple[str, ...]
+    test: tuple[str, ...]
+    labels: str
+    meta: str
+    names: str
+
+
+_CIFAR10 = _Layout(
+    name="cifar10",
+    title="CIFAR-10",
+    folder="cifar-10-batches-py",
+    archive="cifar-10-python.tar.gz",
+    train=tuple(f"data_batch_{number}" for number in range(1, 6)),
+    test=("test_batch",),
+    labels="labels",
+    meta="batches.meta",
+    names="label_names",
+)
+_CIFAR100 = _Layout(
+    name="cifar100",
+    title="CIFAR-100",
+    folder="cifar-100-python",
+    archive="cifar-100-python.tar.gz",
+    train=("train",),
+    test=("test",),
+    labels="fine_labels",
+    meta="meta",
+    names="fine_label_names",
+)
+_COARSE = _Layout(
+    name="cifar100-coarse",
+    title="CIFAR-100",
+    folder="cifar-100-python",
+    archive="cifar-100-python.tar.gz",
+    train=("train",),
+    test=("test",),
+    labels="coarse_labels",
+    meta="meta",
+    names="coarse_label_names",
+)
 
 
 def load_cifar10(root: Path, split: str | None = None) -> RetrievalTask:
@@ -28,48 +79,65 @@ def load_cifar10(root: Path, split: str | None = None) -> RetrievalTask:
     ``root`` is or holds ``cifar-10-batches-py``, or holds ``<split>/<class>/*.{jpg,png}``. Raises ``DatasetNotFound``,
     and ``BadInput`` for damaged batches.
     """
+    return _load(_CIFAR10, root, split)
+
+
+def load_cifar100(root: Path, split: str | None = None) -> RetrievalTask:
+    """Read the ``split`` ("test" unless told; or "train") of CIFAR-100 with its 100 fine labels.
+
+    ``root`` is or holds ``cifar-100-python``, or holds ``<split>/<class>/*.{jpg,png}``. Raises ``DatasetNotFound``,
+    and ``BadInput`` for damaged files.
+    """
+    return _load(_CIFAR100, root, split)
+
+
+def load_cifar100_coarse(root: Path, split: str | None = None) -> RetrievalTask:
+    """Read CIFAR-100 as ``load_cifar100`` does, with its 20 coarse labels ("large carnivores")."""
+    return _load(_COARSE, root, split)
+
+
+def _load(layout: _Layout, root: Path, split: str | None) -> RetrievalTask:
     split = split or "test"
     if split not in ("train", "test"):
-        raise BadInput(f"CIFAR-10 has the splits train and test, not {split!r}")
-    names = ["test_batch"] if split == "test" else [f"data_batch_{number}" for number in range(1, 6)]
-    for folder in (root / _BATCHES, root):
+        raise BadInput(f"{layout.title} has the splits train and test, not {split!r}")
+    names = layout.test if split == "test" else layout.train
+    for folder in (root / layout.folder, root):
         batches = [folder / name for name in names if (folder / name).is_file()]
         if batches:
-            return _from_batches(folder, batches, split)
-    for folder in (root / split, root / "cifar10" / split):
+            return _from_batches(layout, folder, batches, split)
+    for folder in (root / split, root / layout.name / split):
         if folder.is_dir():
-            return _from_folders(folder, split)
-    expected = [root / names[0], root / _BATCHES / names[0], root / split / "<class>" / "*.png"]
-    raise not_found("CIFAR-10", expected, PUBLISHED)
+            return _from_folders(layout, folder, split)
+    expected = [root / names[0], root / layout.folder / names[0], root / split / "<class>" / "*.png"]
+    raise not_found(layout.title, expected, f"{PUBLISHED} ({layout.archive})")
 
 
-def _from_batches(folder: Path, batches: list[Path], split: str) -> RetrievalTask:
-    labels = _label_names(folder)
-    images: list[TaskImage] = []
-    relevant: dict[str, dict[str, int]] = {label: {} for label in labels}
+def _from_batches(layout: _Layout, folder: Path, batches: Sequence[Path], split: str) -> RetrievalTask:
+    labels = _label_names(layout, folder)
+    queries = [label_query(label) for label in labels]
+    labelled: list[tuple[str, TaskImage]] = []
     for path in batches:
-        pixels, numbers = _read_batch(path, len(labels))
+        pixels, numbers = _read_batch(path, layout.labels, len(labels))
         for row, number in enumerate(numbers):
-            image_id = f"{path.name}/{row:05d}"
-            images.append(TaskImage(image_id, partial(_picture, pixels[row])))
-            relevant[labels[number]][image_id] = 1
-    return _task(split, labels, images, relevant)
+            image = TaskImage(f"{path.name}/{row:05d}", partial(_picture, pixels[row]))
+            labelled.append((queries[number].query_id, image))
+    return single_label_task(layout.name, split, queries, labelled)
 
 
-def _label_names(folder: Path) -> tuple[str, ...]:
-    meta = folder / "batches.meta"
-    if not meta.is_file():
+def _label_names(layout: _Layout, folder: Path) -> tuple[str, ...]:
+    meta = folder / layout.meta
+    if not meta.is_file() and layout is _CIFAR10:
         return LABELS
-    names = array_pickle.read_dict(meta).get("label_names")
+    names = array_pickle.read_dict(meta).get(layout.names)
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
-        raise BadInput(f"{meta} should hold the list label_names")
+        raise BadInput(f"{meta} should hold the list {layout.names}")
     return tuple(names)
 
 
-def _read_batch(path: Path, classes: int) -> tuple[NDArray[np.uint8], list[int]]:
+def _read_batch(path: Path, key: str, classes: int) -> tuple[NDArray[np.uint8], list[int]]:
     """Return pixels (n, 3, 32, 32) and n label numbers."""
     content = array_pickle.read_dict(path)
-    data, labels = content.get("data"), content.get("labels")
+    data, labels = content.get("data"), content.get(key)
     length = 3 * _SIDE * _SIDE
     if not isinstance(data, np.ndarray) or data.dtype != np.uint8 or data.ndim != 2 or data.shape[1] != length:
         raise BadInput(f"{path} should hold data, an array of bytes (n, {length})")
@@ -79,7 +147,7 @@ def _read_batch(path: Path, classes: int) -> tuple[NDArray[np.uint8], list[int]]
         or len(numbers) != len(data)
         or not all(isinstance(number, int) and 0 <= number < classes for number in numbers)
     ):
-        raise BadInput(f"{path} should hold labels, a number from 0 to {classes - 1} for each of {len(data)} pictures")
+        raise BadInput(f"{path} should hold {key}, a number from 0 to {classes - 1} for each of {len(data)} pictures")
     return data.reshape(-1, 3, _SIDE, _SIDE), numbers
 
 
@@ -87,28 +155,9 @@ def _picture(planes: NDArray[np.uint8], side: int | None) -> Image:  # noqa: ARG
     return PILImage.fromarray(np.ascontiguousarray(planes.transpose(1, 2, 0)))
 
 
-def _from_folders(folder: Path, split: str) -> RetrievalTask:
-    classes = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    images: list[TaskImage] = []
-    relevant: dict[str, dict[str, int]] = {}
-    for class_folder in classes:
-        files = sorted(path for path in class_folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
-        ids = [safe_id(f"{class_folder.name}/{path.name}") for path in files]
-        images += [TaskImage(image_id, file_loader(path)) for image_id, path in zip(ids, files, strict=True)]
-        relevant[class_folder.name] = dict.fromkeys(ids, 1)
-    if not images:
-        raise not_found("CIFAR-10", [folder / "<class>" / "*.jpg", folder / "<class>" / "*.png"], PUBLISHED)
-    return _task(split, tuple(relevant), images, relevant)
-
-
-def _task(
-    split: str, labels: tuple[str, ...], images: list[TaskImage], relevant: dict[str, dict[str, int]]
-) -> RetrievalTask:
-    return RetrievalTask(
-        name="cifar10",
-        kind=TaskKind.SINGLE_LABEL,
-        split=split,
-        queries=tuple(TaskQuery(safe_id(label), (label.replace("_", " "),)) for label in labels),
-        images=tuple(images),
-        qrels=Qrels({safe_id(label): relevant[label] for label in labels}, {}),
-    )
+def _from_folders(layout: _Layout, folder: Path, split: str) -> RetrievalTask:
+    queries, labelled = labelled_pictures(folder, class_folders(folder))
+    if not labelled:
+        expected = [folder / "<class>" / "*.jpg", folder / "<class>" / "*.png"]
+        raise not_found(layout.title, expected, f"{PUBLISHED} ({layout.archive})")
+    return single_label_task(layout.name, split, queries, labelled)

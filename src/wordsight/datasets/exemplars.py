@@ -14,23 +14,22 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from wordsight.datasets.cifar import load_cifar10
-from wordsight.datasets.layout import IMAGE_SUFFIXES, file_loader, not_found, read_lines
+from wordsight.datasets.cifar import load_cifar10, load_cifar100, load_cifar100_coarse
+from wordsight.datasets.folders import load_caltech101, load_folder, split_folders
+from wordsight.datasets.layout import file_loader, read_lines, safe_id
 from wordsight.datasets.task import RetrievalTask, TaskImage
 from wordsight.datasets.voc import WORDINGS, load_voc2007
 from wordsight.errors import BadInput, ImageError
 from wordsight.protocols import Image
 
-CALTECH_PUBLISHED = "https://data.caltech.edu/records/mzrjq-6wc02 (101_ObjectCategories)"
-_CALTECH = "101_ObjectCategories"
-_BACKGROUND = "BACKGROUND_Google"
+_FOR_FITTING = ("trainval", "train", "training")
 _READ_SIDE = 160  # decoders give at least twice that on the shorter side
 _KEPT_SIDE = 480
 
 
 @dataclass(frozen=True, slots=True)
 class Exemplar:
-    """One picture: an id, how to read it, its labels, and those it shows so that they should count neither way."""
+    """One picture: an id without blanks, how to read it, its labels, and those that should count neither way."""
 
     image_id: str
     load: Callable[[int | None], Image]
@@ -182,11 +181,19 @@ def from_task(task: RetrievalTask) -> Exemplars:
         Exemplar(image.image_id, image.load, tuple(having[image.image_id]), tuple(difficult.get(image.image_id, ())))
         for image in task.images
     ]
-    return _known_labels(task.name, tuple(names.values()), items)
+    return _known_labels(task.name, tuple(dict.fromkeys(names.values())), items)
 
 
 def _cifar10(root: Path) -> Exemplars:
     return from_task(load_cifar10(root, "train"))
+
+
+def _cifar100(root: Path) -> Exemplars:
+    return from_task(load_cifar100(root, "train"))
+
+
+def _cifar100_coarse(root: Path) -> Exemplars:
+    return from_task(load_cifar100_coarse(root, "train"))
 
 
 def _voc2007(root: Path) -> Exemplars:
@@ -195,27 +202,12 @@ def _voc2007(root: Path) -> Exemplars:
 
 
 def _caltech101(root: Path) -> Exemplars:
-    for folder in (root / _CALTECH, root / "caltech-101" / _CALTECH, root):
-        if folder.is_dir() and (folder.name == _CALTECH or (folder / _BACKGROUND).is_dir()):
-            return _class_folders(folder, leave_out=_BACKGROUND)
-    raise not_found("Caltech-101", [root / _CALTECH / "<class>" / "image_0001.jpg"], CALTECH_PUBLISHED)
+    return from_task(load_caltech101(root, "train"))
 
 
-def _class_folders(root: Path, *, leave_out: str | None = None) -> Exemplars:
-    """Read ``<label>/*.jpg``; what lies deeper belongs to the label as well."""
-    if not root.is_dir():
-        raise BadInput(f"expected a folder of class folders, but there is none at {root}")
-    items = []
-    folders = [path for path in sorted(root.iterdir()) if path.is_dir() and not path.name.startswith(".")]
-    for folder in folders:
-        if folder.name == leave_out:
-            continue
-        files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
-        items += [Exemplar(str(path.relative_to(root)), file_loader(path), (folder.name,)) for path in files]
-    labels = tuple(dict.fromkeys(item.labels[0] for item in items))
-    if not items:
-        raise BadInput(f"expected a folder for each label with pictures in it, such as {root / 'dog' / '1.jpg'}")
-    return Exemplars("folder", labels, tuple(items))
+def _folder(root: Path) -> Exemplars:
+    """Read ``<label>/**``, or the part made for training where ``root`` has parts."""
+    return from_task(load_folder(root, next((name for name in _FOR_FITTING if name in split_folders(root)), None)))
 
 
 def _labelled_json(root: Path) -> Exemplars:
@@ -225,7 +217,7 @@ def _labelled_json(root: Path) -> Exemplars:
         content: Any = json.loads("\n".join(read_lines(file)))
         items = [
             Exemplar(
-                name,
+                safe_id(name),
                 file_loader(_inside(root / "images", name)),
                 tuple(WORDINGS.get(label, label) for label, value in row.items() if value == 1),
                 tuple(WORDINGS.get(label, label) for label, value in row.items() if value == 0),
@@ -250,5 +242,12 @@ def _known_labels(name: str, labels: tuple[str, ...], items: Sequence[Exemplar])
 
 
 READERS: Mapping[str, Reader] = MappingProxyType(
-    {"cifar10": _cifar10, "voc2007": _voc2007, "caltech101": _caltech101, "folder": _class_folders}
+    {
+        "cifar10": _cifar10,
+        "cifar100": _cifar100,
+        "cifar100-coarse": _cifar100_coarse,
+        "voc2007": _voc2007,
+        "caltech101": _caltech101,
+        "folder": _folder,
+    }
 )

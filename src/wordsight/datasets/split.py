@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from wordsight.datasets.exemplars import Exemplar, Exemplars
+from wordsight.datasets.exemplars import Exemplars
 from wordsight.datasets.layout import safe_id
 from wordsight.datasets.task import RetrievalTask, TaskImage, TaskKind, TaskQuery
 from wordsight.errors import BadInput
@@ -53,16 +53,12 @@ def task_of(exemplars: Exemplars, name: str, split: str = "held out") -> Retriev
     grades: dict[str, dict[str, int]] = {query.query_id: {} for query in queries}
     for item in exemplars.items:
         for label in item.labels:
-            grades[safe_id(label)][safe_id(item.image_id)] = 1
+            grades[safe_id(label)][item.image_id] = 1
     return RetrievalTask(
         name=name,
         kind=TaskKind.SINGLE_LABEL,
         split=split,
         queries=queries,
-        images=tuple(_image(item) for item in exemplars.items),
+        images=tuple(TaskImage(item.image_id, item.load) for item in exemplars.items),
         qrels=Qrels(grades, {}),
     )
-
-
-def _image(item: Exemplar) -> TaskImage:
-    return TaskImage(safe_id(item.image_id), item.load)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import partial
@@ -46,6 +46,7 @@ class RetrievalTask:
     """Texts, a gallery whose pictures are read when they are needed, and what is right.
 
     ``split`` is the part of the data set, as its files call it ("all" where they name none). Ids are unique.
+    ``remarks`` say what figures depend on and the files do not show: what is left out, how a split was drawn.
     """
 
     name: str
@@ -54,6 +55,7 @@ class RetrievalTask:
     queries: tuple[TaskQuery, ...]
     images: tuple[TaskImage, ...]
     qrels: Qrels
+    remarks: tuple[str, ...] = ()
 
     def restricted(self, image_ids: Collection[str]) -> RetrievalTask:
         """Return the task on these pictures only.
@@ -88,6 +90,21 @@ class RetrievalTask:
 
 def _altered(load: Callable[[int | None], Image], change: Callable[[Image], Image], side: int | None) -> Image:
     return change(load(side))
+
+
+def single_label_task(
+    name: str,
+    split: str,
+    queries: Sequence[TaskQuery],
+    labelled: Sequence[tuple[str, TaskImage]],
+    remarks: tuple[str, ...] = (),
+) -> RetrievalTask:
+    """Return the task of finding the pictures of each label; ``labelled`` pairs each picture with its query's id."""
+    grades: dict[str, dict[str, int]] = {query.query_id: {} for query in queries}
+    for query_id, image in labelled:
+        grades[query_id][image.image_id] = 1
+    images = tuple(image for _, image in labelled)
+    return RetrievalTask(name, TaskKind.SINGLE_LABEL, split, tuple(queries), images, Qrels(grades, {}), remarks)
 
 
 Loader: TypeAlias = Callable[[Path, str | None], RetrievalTask]

@@ -49,6 +49,7 @@ def _read(base: Path, split: str, files: list[Path]) -> RetrievalTask:
                 for label, row in labels.items()
             },
         ),
+        remarks=("difficult pictures are ignored for their class",),
     )
 
 

@@ -11,6 +11,7 @@ import typer
 _MODULES = {
     "index": "index",
     "search": "search",
+    "explain": "explain",
     "status": "index",
     "forget": "index",
     "recall": "index",

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import base64
 import io
-import os
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from html import escape
 from pathlib import Path
 
 from PIL import features
 
+from wordsight.cli.files import whole_file
 from wordsight.cli.table import percent
 from wordsight.cli.text import printable
-from wordsight.errors import BadInput, ImageError
+from wordsight.errors import ImageError
 from wordsight.images import open_image
 from wordsight.library.hits import Answer, PhotoHit
 from wordsight.protocols import Image
@@ -33,23 +32,8 @@ def write_sheet(
     """
     several = [answers] if isinstance(answers, Answer) else answers
     unread: list[str] = []
-    try:
-        if file.exists() and not file.is_file():  # a pipe or a terminal: there is nothing to replace
-            with file.open("w", encoding="utf-8") as stream:
-                stream.writelines(_page(several, title, side, unread))
-            return tuple(unread)
-        draft = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-        try:
-            with draft.open("x", encoding="utf-8") as stream:
-                stream.writelines(_page(several, title, side, unread))
-            draft.replace(file)
-        except BaseException:
-            with suppress(OSError):
-                draft.unlink()
-            raise
-    except OSError as error:
-        said = error.strerror or str(error)
-        raise BadInput(f"cannot write the contact sheet to {str(file)!r}: {said}; choose another place") from error
+    with whole_file(file, "the contact sheet") as stream:
+        stream.writelines(_page(several, title, side, unread))
     return tuple(unread)
 
 

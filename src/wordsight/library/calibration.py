@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -95,14 +95,13 @@ def calibrate_if_due(catalogue: Catalogue, stored: StoredEncoder, encoder: Encod
     Encoders with a closed vocabulary or Euclidean scores get none: their labels are no sample of what one may ask, and
     the model reads cosines. Call it inside ``catalogue.writing()``.
     """
-    if encoder.vocabulary is not None or stored.metric is not Metric.COSINE:
+    if not can_estimate(encoder):
         return False
     images = catalogue.vector_count(stored)
     old = load(catalogue, stored)
     if not images or (old is not None and not _is_due(catalogue, stored, old, images)):
         return False
-    texts = (*background.THINGS, *background.NONSENSE)
-    bank = _encode_on_all_cores(encoder, texts) if old is None else old.bank.astype(np.float32)
+    bank = encode_bank(encoder) if old is None else old.bank.astype(np.float32)
     mean, covariance = _moments(_sample(catalogue, stored, images), stored.dim)
     last = catalogue.db.execute("SELECT max(id) FROM vectors WHERE encoder_id = ?", [stored.id]).fetchone()[0]
     payload = pack_payload(learn(mean, covariance, bank, images=images, last=last))
@@ -136,6 +135,27 @@ def learn(
         words=words,
         bank=bank.astype(np.float16),
     )
+
+
+def can_estimate(encoder: Encoder) -> bool:
+    """Return whether there can be match estimates: any text is a query, and scores are cosines."""
+    return encoder.vocabulary is None and encoder.metric is Metric.COSINE
+
+
+def alone(photo: NDArray[np.float32], bank: Embeddings) -> Calibration:
+    """Return the calibration of a photo (dim,) by itself: how the bank's texts score there, as in a folder of one."""
+    return learn(photo.astype(np.float64), np.zeros((len(photo), len(photo))), bank, images=1)
+
+
+def encode_bank(encoder: Encoder) -> Embeddings:
+    """Return the vectors of the background queries, (texts, dim), encoded on all cores."""
+    from wordsight.library.machine import cores
+
+    texts = (*background.THINGS, *background.NONSENSE)
+    size = -(-len(texts) // cores())
+    with ThreadPoolExecutor() as pool:
+        parts = pool.map(encoder.encode_texts, [texts[i : i + size] for i in range(0, len(texts), size)])
+        return np.concatenate(list(parts))
 
 
 def pack_payload(calibration: Calibration) -> bytes:
@@ -188,15 +208,6 @@ def _sample(catalogue: Catalogue, stored: StoredEncoder, images: int) -> Iterato
     )
     while batch := rows.fetchmany(_BATCH):
         yield unpack((row[0] for row in batch), stored.dim)
-
-
-def _encode_on_all_cores(encoder: Encoder, texts: Sequence[str]) -> Embeddings:
-    from wordsight.library.machine import cores
-
-    size = -(-len(texts) // cores())
-    with ThreadPoolExecutor() as pool:
-        parts = pool.map(encoder.encode_texts, [texts[i : i + size] for i in range(0, len(texts), size)])
-        return np.concatenate(list(parts))
 
 
 def _moments(batches: Iterator[Embeddings], dim: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,19 @@ def data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"development data not found at {folder} (set WORDSIGHT_DATA)")
     return folder
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, bytes], None]:
+    """What compares bytes with a file of tests/golden; with --update, it writes the file first."""
+
+    def check(name: str, got: bytes) -> None:
+        file = ROOT / "tests" / "golden" / name
+        if request.config.getoption("--update"):
+            file.write_bytes(got)
+        assert got == file.read_bytes()
+
+    return check
 
 
 @pytest.fixture(autouse=True)

@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +22,8 @@ from wordsight.cli import output, table
 from wordsight.library.hits import Answer, PhotoHit
 from wordsight.types import Query
 
-GOLDEN = Path(__file__).resolve().parent.parent / "golden"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+Golden = Callable[[str, bytes], None]
 NAMES = [
     b"/photos/dog.jpg",
     b'/photos/a b/50%, "x".png',
@@ -61,21 +63,9 @@ def written(answers: Answer | list[Answer], format: str) -> bytes:
     return stream.getvalue()
 
 
-def check_golden(name: str, got: bytes, update: bool) -> None:
-    file = GOLDEN / name
-    if update:
-        file.write_bytes(got)
-    assert got == file.read_bytes()
-
-
-@pytest.fixture
-def update(request: pytest.FixtureRequest) -> bool:
-    return bool(request.config.getoption("--update"))
-
-
 @pytest.mark.parametrize("format", [str(format) for format in output.Format])
-def test_formats_are_these_bytes(format: str, update: bool) -> None:
-    check_golden(f"output-{format}", written([ANSWER, OTHER, EMPTY], format), update)
+def test_formats_are_these_bytes(format: str, golden: Golden) -> None:
+    golden(f"output-{format}", written([ANSWER, OTHER, EMPTY], format))
 
 
 def test_json_reads_back_one_object_a_line() -> None:
@@ -159,12 +149,12 @@ def drawn(answers: Answer | list[Answer], width: int = 100, **more: object) -> s
 
 
 @pytest.mark.parametrize("width", [100, 60])
-def test_table(width: int, update: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_table(width: int, golden: Golden, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.chdir("/")
     plain = re.sub(r"\x1b(\[[0-9;]*m|\]8;[^\x1b]*\x1b\\)", "", drawn([ANSWER, OTHER, EMPTY], width))
     assert "\x1b" not in plain
-    check_golden(f"table-{width}.txt", plain.encode(), update)
+    golden(f"table-{width}.txt", plain.encode())
 
 
 def test_match_estimates_have_colours(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,7 +211,7 @@ def test_percent(share: float, text: str) -> None:
 
 
 def test_the_documentation_lists_the_members_in_order() -> None:
-    text = (GOLDEN.parent.parent / "docs" / "output.md").read_text("utf-8")
+    text = (DOCS / "output.md").read_text("utf-8")
     rows = [row for row in text.split("## JSON")[1].split("## CSV")[0].splitlines() if row.startswith("| `")]
     listed = [name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])]
     assert tuple(listed) == output.FIELDS

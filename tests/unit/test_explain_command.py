@@ -1,0 +1,147 @@
+"""``wordsight explain``: what it prints, writes, refuses and skips; with the toy encoder, whose places are known."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+from wordsight.cli.app import build
+from wordsight.errors import WordsightError
+from wordsight.explain.statistics import statistics
+from wordsight.testing import colour_image
+from wordsight.types import SaliencyMap
+
+app = build()
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Photos in the working folder: halves.png is red on the left, blue on the right."""
+    monkeypatch.chdir(tmp_path)
+    colour_image("red", "blue", size=64).save("halves.png")
+    colour_image("green", "green", "red", "green", size=128).save("stripes.jpg", quality=95)
+    return tmp_path
+
+
+def run(*words: object) -> Result:
+    return CliRunner().invoke(app, ["explain", *map(str, words), "--encoder", "colours"])
+
+
+def message(*words: object) -> str:
+    result = run(*words)
+    assert isinstance(result.exception, WordsightError), result.output
+    return str(result.exception)
+
+
+def records(*words: object) -> list[dict[str, object]]:
+    result = run(*words, "--json")
+    assert result.exit_code == 0, result.output
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_lines_and_objects_are_these(golden: Callable[[str, bytes], None], folder: Path) -> None:
+    words = ("halves.png", "stripes.jpg", "red", "a blue thing", "green")
+    golden("explain.txt", run(*words).stdout.encode())
+    got = run(*words, "--json").stdout.replace(json.dumps(str(folder))[1:-1], "/photos")
+    golden("explain.json", got.encode())
+
+
+def test_a_box_lies_where_the_colour_is() -> None:
+    (red,) = records("halves.png", "red")
+    assert red["boxes"] == [{"left": 0, "top": 0, "right": 32, "bottom": 64, "score": 1.0}]
+    (blue,) = records("halves.png", "blue", "--boxes", 1)
+    assert blue["boxes"] == [{"left": 32, "top": 0, "right": 64, "bottom": 64, "score": 1.0}]
+    assert records("halves.png", "red", "--boxes", 0)[0]["boxes"] == []
+    assert records("halves.png", "green")[0]["boxes"] == [], "no place speaks for it"
+
+
+def test_what_it_is_not_and_what_else_it_could_be_move_the_map() -> None:
+    without = records("halves.png", "red and blue", "--not", "blue")[0]
+    assert without["boxes"][0]["right"] == 32
+    against = records("halves.png", "red and blue", "--against", "red")[0]
+    assert against["boxes"][0]["left"] == 32
+
+
+@pytest.mark.parametrize("name", ["why.png", "why.jpg", "why.webp", "WHY.PNG"])
+def test_figures(name: str) -> None:
+    result = run("halves.png", "stripes.jpg", "red", "-o", name)
+    assert result.exit_code == 0, result.output
+    assert f"figure: {Path(name).absolute().as_uri()}" in result.stderr
+    with Image.open(name) as figure:
+        assert figure.width > 2 * 64
+    assert sorted(path.name for path in Path().iterdir()) == sorted(["halves.png", "stripes.jpg", name]), "no leftovers"
+
+
+def test_svg_holds_the_text() -> None:
+    run("halves.png", "red <thing>", "-o", "why.svg")
+    assert ">red &lt;thing&gt;</text>" in Path("why.svg").read_text("utf-8")
+
+
+def test_a_sweep_is_an_animation() -> None:
+    run("halves.png", "red", "blue", "--sweep", "-o", "why.gif")
+    with Image.open("why.gif") as moving:
+        assert moving.n_frames == 2
+    assert "-o FILE.webp" in message("halves.png", "red", "--sweep")
+
+
+def test_maps_are_written() -> None:
+    run("halves.png", "red", "blue", "--map", "why.npy")
+    maps = np.load("why.npy")
+    assert (maps.shape, maps.dtype) == ((2, 64, 64), np.float32)
+    assert maps[0, :, :32].min() > maps[0, :, 32:].max()
+    np.testing.assert_allclose(maps[0], maps[1][:, ::-1])
+    assert "one picture" in message("halves.png", "stripes.jpg", "red", "--map", "why.npy")
+
+
+def test_a_bad_picture_among_several_is_skipped_and_listed() -> None:
+    Path("bad.jpg").write_bytes(b"no picture")
+    result = run("bad.jpg", "halves.png", "gone.png", "red", "-o", "why.png")
+    assert result.exit_code == 1
+    assert result.stdout.startswith("halves.png: ")
+    skipped = [line for line in result.stderr.splitlines() if line.startswith("skipped ")]
+    assert [line.split(":")[0] for line in skipped] == ["skipped bad.jpg", "skipped gone.png"]
+    assert "no picture could be explained" in message("bad.jpg", "red")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("a dog", "halves.png"), "a picture first"),
+        (("halves.png",), "a text after the pictures"),
+        (("halves.png", " "), "a text after the pictures"),
+        (("halves.png", "red", "-o", "halves.png"), "is the picture to explain"),
+        (("halves.png", "red", "-o", "./halves.png"), "is the picture to explain"),
+        (("halves.png", "red", "-o", "why.bmp"), "written as .png"),
+        (("halves.png", "red", "-o", "nowhere/why.png"), "cannot write the figure"),
+        (("halves.png", "red", "--colours", "rainbow"), "expected one of inferno"),
+        (("halves.png", "red", "--method", "guess"), "has no method 'guess'; it has projected"),
+        (("halves.png", "red", "--threshold", "0"), "above 0 and at most 1"),
+        (("halves.png", "red", "--map", "why.txt"), ".npy"),
+    ],
+)
+def test_bad_input_says_what_to_do(words: tuple[str, ...], said: str) -> None:
+    before = Path("halves.png").read_bytes()
+    assert said in message(*words)
+    assert Path("halves.png").read_bytes() == before
+
+
+def test_texts_may_be_names_of_folders_and_very_long() -> None:
+    Path("red").mkdir()
+    assert [row["text"] for row in records("halves.png", "red", "blue " * 900)] == ["red", "blue " * 900]
+
+
+def test_statistics_of_maps() -> None:
+    values = np.zeros((2, 4), np.float32)
+    assert statistics(SaliencyMap(values, ""), (400, 200), 0.5).peak is None
+    values[1, 2] = 1
+    one = statistics(SaliencyMap(values, ""), (400, 200), 0.5)
+    assert (one.peak, one.entropy, one.above) == ((250, 150), 0, 1 / 8)
+    even = statistics(SaliencyMap(np.ones((2, 4), np.float32), ""), (400, 200), 0.5)
+    assert (even.entropy, even.above) == (pytest.approx(1), 1)
+    assert statistics(SaliencyMap(np.ones((1, 1), np.float32), ""), (1, 1), 0.5).entropy == 0

@@ -104,6 +104,30 @@ class LinearHeadEncoder(SpatialEncoder, Protocol):
         """Return (n, c, h, w): what ``head`` projects to ``feature_maps``."""
 
 
+class WordVotes(NamedTuple):
+    """What one codebook of visual words sees in a picture, and what the picture would be without each word.
+
+    ``positions`` (n, 2): x and y of the descriptors as shares of width and height; ``shares`` (n, k): how much each is
+    of each word; ``without`` (k, dim): the embeddings of the picture when a word is taken out of its statistics.
+    """
+
+    positions: NDArray[np.float32]
+    shares: NDArray[np.float32]
+    without: Embeddings
+
+
+@runtime_checkable
+class VotingEncoder(Encoder, Protocol):
+    """An encoder that looks at whole pictures of any aspect, through statistics some of which count visual words."""
+
+    @property
+    def codebooks(self) -> tuple[str, ...]:
+        """Names of the statistics that count visual words."""
+
+    def word_votes(self, image: Image) -> list[WordVotes]:
+        """Return what each of the ``codebooks`` sees."""
+
+
 class VectorIndex(Protocol):
     """Finds the vectors closest to a query."""
 

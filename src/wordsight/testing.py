@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image as PILImage
 
 from wordsight.errors import UnknownQuery
-from wordsight.protocols import Encoder, Image, LinearHead, LinearHeadEncoder, SpatialEncoder, VectorIndex
+from wordsight.protocols import Encoder, Explainer, Image, LinearHead, LinearHeadEncoder, SpatialEncoder, VectorIndex
 from wordsight.types import Embeddings, Metric
 
 COLOURS = {
@@ -137,6 +137,35 @@ def check_spatial_encoder(encoder: SpatialEncoder) -> None:
         _check_head(encoder, encoder.head, images)
 
 
+def check_explainer(explainer: Explainer, encoder: Encoder, texts: Sequence[str] = ("red", "blue")) -> None:
+    """Raise ``AssertionError`` where the ``explainer`` of ``encoder`` breaks the protocol.
+
+    ``texts``: two that the encoder understands.
+    """
+    images = [
+        colour_image("red", "blue", size=64),
+        colour_image("green", "red", "white", size=96).resize((120, 50)),
+        colour_image("blue", "red").resize((300, 20)),  # a panorama, whose ends count as much as its middle
+        colour_image("red", size=1),
+    ]
+    before = [image.tobytes() for image in images]
+    found = explainer.explain(images, texts)
+    assert [len(row) for row in found] == [len(texts)] * len(images), "one map for each picture and text"
+    assert explainer.explain([], texts) == [], "no pictures, no maps"
+    assert explainer.explain(images[:1], []) == [[]], "no texts, no maps"
+    assert [image.tobytes() for image in images] == before, "pictures are not changed"
+    scores = _scores(encoder, images, texts)
+    for image, row, wanted in zip(images, found, scores, strict=True):
+        for saliency, text, score in zip(row, texts, wanted.tolist(), strict=True):
+            assert (saliency.text, saliency.method) == (text, explainer.method)
+            np.testing.assert_allclose(saliency.score, score, atol=2e-3, err_msg="the score is the search's")
+            _check_values(saliency.values, image.size)
+    ((alone,),) = explainer.explain(images[1:2], texts[1:2])
+    np.testing.assert_allclose(
+        alone.values, found[1][1].values, atol=2e-3, err_msg="a map does not depend on its batch"
+    )
+
+
 def check_index(make: Callable[[int, Metric], VectorIndex], *, seed: int = 0) -> None:
     """Raise ``AssertionError`` where the index that ``make(dim, metric)`` returns breaks the protocol or its order."""
     rng = np.random.default_rng(seed)
@@ -184,6 +213,27 @@ def _check_head(encoder: LinearHeadEncoder, head: LinearHead, images: Sequence[I
         projected, encoder.feature_maps(images), atol=2e-3, err_msg="the head makes the feature maps"
     )
     assert encoder.last_features([]).shape[0] == 0
+
+
+def _check_values(values: NDArray[np.float32], size: tuple[int, int]) -> None:
+    assert values.dtype == np.float32, f"maps are float32, got {values.dtype}"
+    assert values.ndim == 2, f"a map has rows and columns, got {values.shape}"
+    assert min(values.shape) >= 1
+    assert np.isfinite(values).all(), "maps are finite"
+    assert values.min() >= 0, "a map has values in [0, 1]"
+    assert values.max() <= 1, "a map has values in [0, 1]"
+    rows, columns = values.shape
+    aspect, wanted = columns / rows, size[0] / size[1]
+    # A cell more or less: a map is a grid, and no grid has every aspect.
+    low, high = (columns - 1) / (rows + 1), (columns + 1) / max(rows - 1, 0.5)
+    assert low <= wanted <= high, f"a map covers the whole picture, so it has its aspect {wanted:.2f}; got {aspect:.2f}"
+
+
+def _scores(encoder: Encoder, images: Sequence[Image], texts: Sequence[str]) -> NDArray[np.float32]:
+    pictures, words = encoder.encode_images(images), encoder.encode_texts(texts)
+    if encoder.metric is Metric.COSINE:
+        return np.asarray(pictures @ words.T, np.float32)
+    return np.asarray(-np.linalg.norm(pictures[:, None] - words, axis=2), np.float32)
 
 
 def _check_closed(encoder: Encoder) -> None:

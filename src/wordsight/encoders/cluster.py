@@ -12,8 +12,9 @@ import numpy as np
 from wordsight.encoders import cluster_file
 from wordsight.encoders.cluster_model import ClusterModel
 from wordsight.encoders.cluster_words import WordReader
+from wordsight.features.base import WordFeature
 from wordsight.features.codebook_lists import arrays_of
-from wordsight.protocols import Encoder, Image
+from wordsight.protocols import Encoder, Image, WordVotes
 from wordsight.types import Embeddings, Metric
 
 _LOOK = 0.1
@@ -71,6 +72,18 @@ class ClusterEncoder:
         lengths = np.linalg.norm(rows, axis=1, keepdims=True)
         look = np.where(lengths > 1e-6, rows / np.maximum(lengths, 1e-6), 1 / np.sqrt(max(rows.shape[1], 1)))
         return _unit(np.concatenate([np.sqrt((1 - _LOOK) * shares), np.sqrt(_LOOK) * look], axis=1))
+
+    @property
+    def codebooks(self) -> tuple[str, ...]:
+        """Names of the statistics that count visual words."""
+        return tuple(feature.name for feature in self.model.features if isinstance(feature, WordFeature))
+
+    def word_votes(self, image: Image) -> list[WordVotes]:
+        """Return what each of the ``codebooks`` sees."""
+        return [
+            WordVotes(*feature.occurrences(image), self.encode_rows(rows))
+            for feature, rows in self.model.rows_without_words(image)
+        ]
 
     def encode_texts(self, texts: Sequence[str]) -> Embeddings:
         """Return (m, dim) float32 of unit length; raises ``UnknownQuery`` for a text that stands for no label."""

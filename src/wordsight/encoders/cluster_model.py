@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from PIL import Image as PILImage
 
 from wordsight.clustering import Prototypes, TwoStageConfig, fit_prototypes, recounted, unsupervised_prototypes
 from wordsight.errors import BadInput
-from wordsight.features.base import Feature
+from wordsight.features.base import Feature, WordFeature
 from wordsight.features.codebook_lists import DEFAULTS, learn, plan
 from wordsight.features.projection import Projection, ProjectionConfig, fit_projection
 from wordsight.features.registry import Preset
@@ -77,6 +77,16 @@ class ClusterModel:
             batch = images[start : start + _BATCH]
             parts.append(self.projection([feature(batch) for feature in self.features]))
         return np.concatenate(parts)
+
+    def rows_without_words(self, image: Image) -> Iterator[tuple[WordFeature, Embeddings]]:
+        """Yield each statistic of visual words, and the picture's row without each of its words, (k, d)."""
+        blocks = [feature([image]) for feature in self.features]
+        rows = self.projection(blocks)
+        start = 0
+        for feature, block in zip(self.features, blocks, strict=True):
+            if isinstance(feature, WordFeature):
+                yield feature, self.projection.without(rows, start, block, feature.columns())
+            start += feature.dim
 
     def shares(self, rows: Embeddings) -> Embeddings:
         """Return each label's share of each row, (n, labels): in [0, 1], a row sums to 1.

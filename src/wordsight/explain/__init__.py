@@ -8,5 +8,15 @@ from wordsight.explain.boxes import boxes
 from wordsight.explain.explainer import ViewExplainer
 from wordsight.explain.methods import best_method, best_options, explainer, methods_of
 from wordsight.explain.options import ExplainOptions
+from wordsight.explain.successive import successive_maps
 
-__all__ = ["ExplainOptions", "ViewExplainer", "best_method", "best_options", "boxes", "explainer", "methods_of"]
+__all__ = [
+    "ExplainOptions",
+    "ViewExplainer",
+    "best_method",
+    "best_options",
+    "boxes",
+    "explainer",
+    "methods_of",
+    "successive_maps",
+]

@@ -12,7 +12,8 @@ from wordsight.explain.method import Method, Projected
 from wordsight.explain.options import ExplainOptions
 from wordsight.explain.perturb import Occlusion, Rise
 from wordsight.explain.rules import RULES
-from wordsight.protocols import Encoder, LinearHeadEncoder, SpatialEncoder
+from wordsight.explain.votes import Votes
+from wordsight.protocols import Encoder, LinearHeadEncoder, SpatialEncoder, VotingEncoder
 
 AUTO = "auto"
 
@@ -47,7 +48,7 @@ def best_method(encoder: Encoder) -> str:
 
 def best_options(encoder: Encoder, method: str) -> ExplainOptions:
     """Return the options that measured best for encoder and method."""
-    if method == Projected.name and encoder.vocabulary is None:
+    if method == Projected.name and encoder.image_side is not None:
         return ExplainOptions(sides=(260, 390, 520), flip=True)
     return ExplainOptions()
 
@@ -60,6 +61,10 @@ def _methods_of(encoder: Encoder) -> Mapping[str, Maker]:
         known[Projected.name] = lambda _, __: Projected(encoder)
     if isinstance(encoder, LinearHeadEncoder) and (head := encoder.head) is not None:
         known |= _linear(LinearBackbone(encoder, head))
+    if isinstance(encoder, VotingEncoder):
+        stride = 1
+        if encoder.codebooks:
+            known[Votes.name] = lambda _, __: Votes(encoder)
     known[Occlusion.name] = lambda encoder, options: Occlusion(encoder, options, stride)
     known[Rise.name] = lambda encoder, options: Rise(encoder, options, stride)
     return known

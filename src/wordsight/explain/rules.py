@@ -79,8 +79,11 @@ def principal(weighted: Array) -> Array:
     channels, height, width = weighted.shape
     rows = weighted.reshape(channels, -1).T.astype(np.float64)
     rows -= rows.mean(axis=0)
-    values, vectors = np.linalg.eigh(rows @ rows.T)  # places are fewer than channels
-    part = vectors[:, -1] * np.sqrt(max(values[-1], 0.0))
+    if channels < len(rows):
+        part = rows @ np.linalg.eigh(rows.T @ rows)[1][:, -1]
+    else:
+        values, vectors = np.linalg.eigh(rows @ rows.T)
+        part = vectors[:, -1] * np.sqrt(max(values[-1], 0.0))
     if -part.min() > part.max():
         part = -part
     return np.asarray(part.reshape(height, width), np.float32)

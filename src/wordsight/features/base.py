@@ -48,6 +48,16 @@ class Descriptors(NamedTuple):
     values: NDArray[np.float32]
 
 
+class Occurrences(NamedTuple):
+    """The visual words of one picture: n descriptors of k words.
+
+    ``positions`` (n, 2) as in ``Descriptors``; ``shares`` (n, k) float32, not negative: how much each is of each word.
+    """
+
+    positions: NDArray[np.float32]
+    shares: NDArray[np.float32]
+
+
 @runtime_checkable
 class LocalFeature(Protocol):
     """A statistic of many places of a picture; pure, deterministic and thread-safe like ``Feature``."""
@@ -63,6 +73,17 @@ class LocalFeature(Protocol):
 
     def describe(self) -> dict[str, Any]:
         """Return ``{"feature": name, **parameters}``, fit for JSON; ``local_from_description`` is the way back."""
+
+
+@runtime_checkable
+class WordFeature(Feature, Protocol):
+    """A statistic that counts visual words, each in columns of its own: 0 there is a picture without the word."""
+
+    def occurrences(self, image: Image) -> Occurrences:
+        """Return which words the picture's descriptors are, and where."""
+
+    def columns(self) -> NDArray[np.int64]:
+        """Return (k, dim / k): which columns of a row tell about each word."""
 
 
 @dataclass(frozen=True)

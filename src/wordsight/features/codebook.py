@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from wordsight.clustering.kmeans import kmeans_large, nearest
 from wordsight.errors import BadInput
 from wordsight.features import codebook_encodings as encodings
-from wordsight.features.base import Descriptors, LocalFeature
+from wordsight.features.base import Descriptors, LocalFeature, Occurrences
 from wordsight.features.registry import local_from_description
 from wordsight.protocols import Image
 from wordsight.types import Embeddings
@@ -113,6 +113,25 @@ class VisualWords:
         rows = [self._encode(found) for found in _descriptors(self.local, images)]
         return np.stack(rows) if rows else np.empty((0, self.dim), np.float32)
 
+    def occurrences(self, image: Image) -> Occurrences:
+        """Return which words the picture's descriptors are, and where; shares as the encoding gives them."""
+        (found,) = self.local([image])
+        values = self._reduced(found)
+        if self.config.encoding == "soft":
+            shares = encodings.soft_shares(values, self.words, float(self.width[0]))
+        elif self.config.encoding == "fisher":
+            shares = encodings.posteriors(values, self.words, self.deviations, self.shares)
+        else:
+            shares = np.eye(len(self.words), dtype=np.float32)[nearest(values, self.words)[0]]
+        return Occurrences(found.positions, shares)
+
+    def columns(self) -> NDArray[np.int64]:
+        """Return (k, dim / k): which columns of a row tell about each word."""
+        k, c = self.words.shape
+        width = c if self.config.encoding in ("vlad", "fisher") else 1
+        of_word = np.arange(self.dim).reshape(-1, k, width)  # cells, and the two halves of a Fisher vector
+        return np.ascontiguousarray(of_word.transpose(1, 0, 2)).reshape(k, -1)
+
     def describe(self) -> dict[str, Any]:
         """Return name, local feature and configuration; with ``arrays()`` they are the whole codebook."""
         config = {name: getattr(self.config, name) for name in ("words", "encoding", "levels", "components")}
@@ -130,10 +149,13 @@ class VisualWords:
         return cls(local, WordsConfig(**config), *(arrays[name] for name in cls._arrays))
 
     def _encode(self, found: Descriptors) -> NDArray[np.float32]:
-        values = np.asarray((found.values - self.mean) @ self.reduce, np.float32)
+        values = self._reduced(found)
         return np.concatenate(
             [self._cell(values[mask]) for mask in encodings.cells(found.positions, self.config.levels)]
         )
+
+    def _reduced(self, found: Descriptors) -> Embeddings:
+        return np.asarray((found.values - self.mean) @ self.reduce, np.float32)
 
     def _cell(self, values: Embeddings) -> NDArray[np.float32]:
         if self.config.encoding == "vlad":

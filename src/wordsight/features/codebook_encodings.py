@@ -32,9 +32,14 @@ def soft(values: Embeddings, words: Embeddings, width: float) -> Vector:
     """
     if not len(values):
         return np.zeros(len(words), np.float32)
+    return np.asarray(soft_shares(values, words, width).mean(axis=0), np.float32)
+
+
+def soft_shares(values: Embeddings, words: Embeddings, width: float) -> Embeddings:
+    """Return (n, k): each descriptor's share of each word by a Gauss kernel; rows sum to 1."""
     squares = squared_distances(values, words)
     closeness = np.exp((squares.min(axis=1, keepdims=True) - squares) / (2 * width**2))
-    return np.asarray((closeness / closeness.sum(axis=1, keepdims=True)).mean(axis=0), np.float32)
+    return np.asarray(closeness / closeness.sum(axis=1, keepdims=True), np.float32)
 
 
 def inverse_frequency(histograms: Embeddings) -> Vector:

@@ -17,6 +17,7 @@ from PIL import Image as PILImage
 
 from wordsight.clustering.kmeans import kmeans_large
 from wordsight.errors import BadInput
+from wordsight.features.base import Occurrences
 from wordsight.protocols import Image
 from wordsight.types import Embeddings
 
@@ -119,9 +120,26 @@ class PatchCodebook:
         config = {name: value for name, value in description.items() if name != "feature"}
         return cls(PatchConfig(**config), arrays["mean"], arrays["whiten"], arrays["words"])
 
+    def occurrences(self, image: Image) -> Occurrences:
+        """Return how much nearer than average each patch comes to each word."""
+        config = self.config
+        line = (np.arange(config.places) * config.stride + config.patch / 2) / config.side
+        down, right = np.meshgrid(line, line, indexing="ij")
+        positions = np.stack([right.ravel(), down.ravel()], axis=1).astype(np.float32)
+        half = 0.5 * np.einsum("kp,kp->k", self.words, self.words)
+        return Occurrences(positions, self._closeness(image, np.ascontiguousarray(self.words.T), half))
+
+    def columns(self) -> NDArray[np.int64]:
+        """Return (k, cells): which columns of a row tell about each word."""
+        return np.ascontiguousarray(np.arange(self.dim).reshape(-1, self.config.words).T)
+
     def _encode(
         self, image: Image, words: Embeddings, half: NDArray[np.float32], pool: NDArray[np.float32]
     ) -> NDArray[np.float32]:
+        return np.asarray(pool @ self._closeness(image, words, half), np.float32).ravel()
+
+    def _closeness(self, image: Image, words: Embeddings, half: NDArray[np.float32]) -> Embeddings:
+        """Return (places ** 2, k): how much nearer than to all words on average a patch comes to each, or 0."""
         rows = (_patches(_pixels(image, self.config), self.config) - self.mean) @ self.whiten
         distances = rows @ words
         distances -= half
@@ -129,7 +147,7 @@ class PatchCodebook:
         distances += np.einsum("np,np->n", rows, rows)[:, None]
         np.sqrt(np.maximum(distances, 0, out=distances), out=distances)
         np.subtract(distances.mean(axis=1, keepdims=True), distances, out=distances)
-        return np.asarray(pool @ np.maximum(distances, 0, out=distances), np.float32).ravel()
+        return np.asarray(np.maximum(distances, 0, out=distances), np.float32)
 
 
 def _pixels(image: Image, config: PatchConfig) -> NDArray[np.float32]:

@@ -72,6 +72,14 @@ class Projection:
         rows -= self.mean
         return np.asarray(rows @ self.matrix, np.float32)
 
+    def without(self, rows: Embeddings, start: int, block: Embeddings, columns: NDArray[np.int64]) -> Embeddings:
+        """Return (k, dim): ``rows`` (1, dim) of one picture, less what each of k groups of columns adds to it.
+
+        ``block`` (1, d) is one of its statistics and begins at column ``start`` of all; ``columns`` (k, c) are of it.
+        """
+        added = signed_sqrt(block)[0][columns]
+        return np.asarray(rows - np.einsum("kc,kcd->kd", added, self.matrix[start + columns]), np.float32)
+
     def arrays(self) -> dict[str, NDArray[np.float32]]:
         """Return what was learned."""
         return {"mean": self.mean, "matrix": self.matrix}

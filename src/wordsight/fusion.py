@@ -28,6 +28,29 @@ class Scale(StrEnum):
     """From 0, the worst picture, to 1, the best."""
 
 
+class Fusion(StrEnum):
+    """The ways to fuse."""
+
+    RRF = "rrf"
+    """``reciprocal_rank_fusion``."""
+    ZSCORE = "zscore"
+    """``score_fusion`` of z-scores."""
+    MINMAX = "minmax"
+    """``score_fusion`` of scores from 0 to 1."""
+
+
+def fuse(
+    score_matrices: Sequence[NDArray[np.floating]],
+    how: Fusion | str = Fusion.RRF,
+    *,
+    weights: Sequence[float] | None = None,
+) -> NDArray[np.float64]:
+    """Return the scores fused in the way called ``how``, (queries, pictures), higher is better."""
+    if Fusion(how) is Fusion.RRF:
+        return reciprocal_rank_fusion(score_matrices, weights=weights)
+    return score_fusion(score_matrices, scale=Scale(Fusion(how).value), weights=weights)
+
+
 def reciprocal_rank_fusion(
     score_matrices: Sequence[NDArray[np.floating]], *, k: float = RRF_K, weights: Sequence[float] | None = None
 ) -> NDArray[np.float64]:

@@ -68,6 +68,15 @@ class Encoder(Protocol):
 
 
 @runtime_checkable
+class FittedEncoder(Encoder, Protocol):
+    """An encoder that was fitted on exemplars and tells which, so that nobody measures it on them."""
+
+    @property
+    def exemplars(self) -> frozenset[bytes]:
+        """The ``datasets.exemplars.content_key`` of each."""
+
+
+@runtime_checkable
 class SpatialEncoder(Encoder, Protocol):
     """An encoder that can also say where in the picture its vector comes from."""
 

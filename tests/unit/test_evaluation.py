@@ -14,7 +14,9 @@ from wordsight.evaluation import (
     TopK,
     evaluate_run,
     evaluate_scores,
+    evaluate_selection,
     parse,
+    parse_rule,
     read_qrels,
     read_run,
     run_from_scores,
@@ -101,7 +103,7 @@ def test_relevant_images_outside_the_gallery_were_not_found():
     [
         (np.zeros((1, 2)), ["q"], ["x"], r"\(1, 1\), got \(1, 2\)"),
         (np.zeros((1, 2)), ["q"], ["x", "x"], "twice"),
-        (np.array([[np.nan]]), ["q"], ["x"], "NaN"),
+        (np.array([[np.nan, 1]]), ["q"], ["x", "y"], "NaN for some of its images"),
         (np.zeros((1, 1)), ["other"], ["x"], "nothing to measure"),
     ],
 )
@@ -110,9 +112,87 @@ def test_bad_matrices(scores, queries, images, message):
         evaluate_scores(scores.astype(np.float32), queries, images, Qrels({"q": {"x": 1}}, {}), [AP])
 
 
+def test_a_query_without_an_answer_finds_nothing_and_is_found_by_nothing():
+    scores = np.array([[np.nan, np.nan], [0.1, 0.9]], np.float32)
+    qrels = Qrels({"a": {"x": 1}, "b": {"y": 1}}, {})
+    names = ["AP", "Success@5", "nDCG", "accuracy", "image_to_text Success@5"]
+    result = evaluate_scores(scores, ["a", "b"], ["x", "y"], qrels, [parse(name) for name in names])
+    assert result.missing == ("a",)
+    assert result.per_query() == {
+        "AP": {"a": 0, "b": 1},
+        "Success@5": {"a": 0, "b": 1},
+        "nDCG": {"a": 0, "b": 1},
+        "accuracy": {"x": 0, "y": 1},
+        "image_to_text Success@5": {"x": 0, "y": 1},
+    }
+    run = run_from_scores("r", scores, ["a", "b"], ["x", "y"])
+    assert list(run.rankings) == ["b"]
+    assert evaluate_run(run, qrels, [AP]).means() == {"mAP": 0.5}
+
+
+def test_intervals_lie_around_the_means():
+    scores = np.random.default_rng(0).random((30, 50)).astype(np.float32)
+    ids = [f"{n:02d}" for n in range(50)]
+    qrels = Qrels({query: dict.fromkeys(ids[n :: n + 2], 1) for n, query in enumerate(ids[:30])}, {})
+    result = evaluate_scores(scores, ids[:30], ids, qrels, [AP, parse("RR")])
+    for name, interval in result.intervals().items():
+        assert interval.low < result.means()[name] == interval.mean < interval.high
+
+
 def test_turned_measures_need_all_scores():
     with pytest.raises(BadInput, match="accuracy cannot be read from a run"):
         evaluate_run(run_of(q="x"), Qrels({"q": {"x": 1}}, {}), [ACCURACY])
+
+
+def test_a_selection_by_hand():
+    selected = np.array([[1, 1, 1, 0], [0, 0, 0, 0], [1, 1, 1, 1]], bool)
+    qrels = Qrels({"a": {"w": 1, "z": 2, "gone": 1}, "b": {"x": 1}, "c": {"w": 0}}, {"a": frozenset({"y"})})
+    result = evaluate_selection(selected, ["a", "b", "c"], ["w", "x", "y", "z"], qrels)
+    # Of a, w and x count and w is right; w, z and the one that is not in the gallery should have been found.
+    assert result.per_query() == {
+        "precision": {"a": 1 / 2, "b": 0},
+        "recall": {"a": 1 / 3, "b": 0},
+        "F1": {"a": 2 / 5, "b": 0},
+    }
+    assert (result.empty, result.left_out) == (("b",), ("c",))
+    assert result.intervals()["recall"].mean == pytest.approx(1 / 6)
+
+
+def test_selections_that_do_not_fit():
+    with pytest.raises(BadInput, match=r"\(1, 1\), got \(1, 2\)"):
+        evaluate_selection(np.ones((1, 2), bool), ["q"], ["x"], Qrels({"q": {"x": 1}}, {}))
+    with pytest.raises(BadInput, match="nothing to measure"):
+        evaluate_selection(np.ones((1, 1), bool), ["q"], ["x"], Qrels({"q": {"x": 0}}, {}))
+
+
+def test_the_first_ten_as_a_selection_have_the_measures_of_the_first_ten():
+    scores = np.random.default_rng(1).random((5, 40)).astype(np.float32)
+    ids = [f"{n:02d}" for n in range(40)]
+    qrels = Qrels({query: dict.fromkeys(ids[n :: n + 2], 1) for n, query in enumerate(ids[:5])}, {})
+    ranked = evaluate_scores(scores, ids[:5], ids, qrels, [parse(name) for name in ("P@10", "R@10", "F1@10")])
+    selected = evaluate_selection(parse_rule("top:10").select(scores), ids[:5], ids, qrels)
+    pairs = zip(ranked.per_query().values(), selected.per_query().values(), strict=True)
+    assert all(one == pytest.approx(other) for one, other in pairs)
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"), [("top:3", TopK(3)), ("at-least:-0.5", AtLeast(-0.5)), ("assigned", Assigned())]
+)
+def test_rules_by_name(text, rule):
+    assert parse_rule(text) == rule
+
+
+@pytest.mark.parametrize("text", ["top", "top:x", "top:-1", "at-least:", "assigned:1", "best"])
+def test_names_that_are_no_rule(text):
+    with pytest.raises(BadInput, match="rule"):
+        parse_rule(text)
+
+
+@pytest.mark.parametrize("rule", [TopK(1), AtLeast(-9), Assigned()])
+def test_rules_select_nothing_for_a_query_without_an_answer(rule):
+    mask = rule.select(np.array([[np.nan, np.nan], [0.5, 0.25]], np.float32))
+    assert not mask[0].any()
+    assert mask[1].any()
 
 
 SCORES = np.array([[0.9, 0.5, 0.5], [0.1, 0.5, 0.7]], np.float32)

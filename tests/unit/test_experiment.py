@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,10 @@ from typer.testing import CliRunner
 
 from wordsight.cli.evaluate import TaskName, evaluate
 from wordsight.datasets import LOADERS, RetrievalTask, TaskImage, TaskKind, TaskQuery, load_task
+from wordsight.datasets.exemplars import content_key
 from wordsight.errors import BadInput, ImageError, UnknownQuery
 from wordsight.evaluation import parse, read_qrels, read_run
-from wordsight.experiment import run_task
+from wordsight.experiment import fuse_results, run_task
 from wordsight.testing import ColourEncoder, colour_image
 from wordsight.types import Metric, Qrels
 
@@ -146,7 +148,7 @@ CAPTIONS = task_of(
 def test_captions_in_both_directions_without_the_unreadable():
     encoder = ListeningEncoder()
     result = run_task(CAPTIONS, encoder)
-    assert encoder.asked == ["a red one", "green", "blue", "red"]
+    assert encoder.asked == ["a red one", "green", "blue", "red", "white"]
     assert result.skipped == {"c": "not a picture"}
     # "green" is as far from both, so the ids decide for a; "red" is wrong.
     assert result.evaluation.per_query()["Success@1"] == {"a#0": 1.0, "a#1": 1.0, "b#0": 1.0, "b#1": 0.0}
@@ -218,6 +220,88 @@ def test_measures_can_be_chosen():
     assert list(run_task(SINGLE, ColourEncoder(), measures=[parse("nDCG@10")]).measures) == ["nDCG@10"]
 
 
+def test_labels_that_a_closed_encoder_does_not_know_may_have_no_answer():
+    task = task_of(
+        TaskKind.SINGLE_LABEL, {"red": "red", "green": "green"}, {"1": "red", "2": "green"}, {"red": "1", "green": "2"}
+    )
+    result = run_task(task, ClosedEncoder(), abstain=True)
+    assert result.evaluation.missing == ("green",)
+    assert result.evaluation.per_query()["AP"] == {"red": 1.0, "green": 0.0}
+    assert result.measures["accuracy"] == 0.5
+    assert np.isnan(result.scores[1]).all()
+    assert result.as_json()["missing"] == 1
+
+
+def test_scores_may_go_through_a_softmax_over_the_labels():
+    pictures = {"1": "red blue blue", "2": "red white white white"}
+    task = task_of(TaskKind.SINGLE_LABEL, {"red": "red", "blue": "blue"}, pictures, {"red": "2", "blue": "1"})
+    raw, soft = run_task(task, ColourEncoder()), run_task(task, ColourEncoder(), softmax=100)
+    expected = np.exp(100 * raw.scores.astype(np.float64))
+    assert np.exp(soft.scores) == pytest.approx(expected / expected.sum(axis=0), abs=1e-5)
+    assert soft.settings["score"] == "log softmax over the labels of 100 x cosine"
+    assert soft.measures["accuracy"] == raw.measures["accuracy"]
+    with pytest.raises(BadInput, match="not captions"):
+        run_task(CAPTIONS, ColourEncoder(), softmax=100)
+    with pytest.raises(BadInput, match="positive"):
+        run_task(task, ColourEncoder(), softmax=0)
+
+
+class FittedColours(ColourEncoder):
+    """Was fitted on red pictures and nothing else."""
+
+    exemplars = frozenset({content_key(colour_image("red"))})
+
+
+def test_pictures_that_an_encoder_was_fitted_on_are_left_out():
+    result = run_task(SINGLE, FittedColours())
+    assert result.image_ids == ("3", "5")
+    assert result.skipped == dict.fromkeys("124", "it is an exemplar of this encoder")
+    only_red = task_of(TaskKind.SINGLE_LABEL, {"red": "red"}, {"1": "red"}, {"red": "1"})
+    with pytest.raises(BadInput, match="fitted on every picture of toy"):
+        run_task(only_red, FittedColours())
+
+
+# --- Fusion -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["rrf", "zscore", "minmax"])
+def test_results_are_fused_on_the_pictures_that_all_could_use(how):
+    one, two = run_task(SINGLE, ColourEncoder()), run_task(SINGLE, FittedColours())
+    fused = fuse_results([one, two], how)
+    assert fused.image_ids == ("3", "5")
+    assert fused.encoder == f"{one.encoder} + {two.encoder} ({how})"
+    assert list(fused.measures) == list(one.measures)
+    # Both rank alike, so together they do as well.
+    assert fused.evaluation.per_query()["AP"] == two.evaluation.per_query()["AP"]
+    assert fused.settings["parts"] == [one.settings, two.settings]
+    json.dumps(fused.as_json(), allow_nan=False)
+
+
+def test_a_closed_encoder_that_abstains_leaves_a_query_to_the_other():
+    task = task_of(
+        TaskKind.SINGLE_LABEL, {"red": "red", "green": "green"}, {"1": "red", "2": "green"}, {"red": "1", "green": "2"}
+    )
+    fused = fuse_results([run_task(task, ClosedEncoder(), abstain=True), run_task(task, ColourEncoder())])
+    assert fused.measures["mAP"] == 1
+    assert fused.evaluation.missing == ()
+
+
+def test_captions_are_fused_without_those_of_skipped_pictures():
+    class Half(ColourEncoder):
+        exemplars = frozenset({content_key(colour_image("blue"))})
+
+    fused = fuse_results([run_task(CAPTIONS, ColourEncoder()), run_task(CAPTIONS, Half())])
+    assert fused.query_ids == ("a#0", "a#1")
+
+
+def test_results_of_different_tasks_are_not_fused():
+    other = task_of(TaskKind.SINGLE_LABEL, {"red": "red"}, {"1": "red"}, {"red": "1"})
+    with pytest.raises(BadInput, match="only results for the same queries"):
+        fuse_results([run_task(SINGLE, ColourEncoder()), run_task(other, ColourEncoder())])
+    with pytest.raises(BadInput, match="only results on one task can be fused, got toy, other"):
+        fuse_results([run_task(SINGLE, ColourEncoder()), run_task(replace(other, name="other"), ColourEncoder())])
+
+
 # --- The command ------------------------------------------------------------------------------------------------------
 
 
@@ -252,6 +336,9 @@ def test_the_json_object(cli, folders):
     assert out.count("\n") == 1
     content = json.loads(out)
     assert content.pop("seconds") > 0
+    intervals = content.pop("intervals")
+    assert intervals.keys() == content["measures"].keys()
+    assert intervals["accuracy"][0] < 0.8 < intervals["accuracy"][1]
     assert content.pop("measures") == {
         "accuracy": 0.8,
         "mean_per_class": pytest.approx((2 / 3 + 1) / 2),
@@ -269,7 +356,13 @@ def test_the_json_object(cli, folders):
         "n_images": 5,
         "skipped": 1,
         "left_out": 0,
-        "settings": {"split": "test", "prompts": ["{}"], "score": "cosine, raw (no softmax over the queries)"},
+        "missing": 0,
+        "settings": {
+            "split": "test",
+            "prompts": ["{}"],
+            "score": "cosine, raw (no softmax over the queries)",
+            "remarks": [],
+        },
     }
 
 

@@ -56,6 +56,11 @@ class ClusterEncoder:
         cluster_file.write(self.model, file)
 
     @property
+    def exemplars(self) -> frozenset[bytes]:
+        """The content keys of the pictures it was fitted on."""
+        return self.model.exemplars
+
+    @property
     def image_side(self) -> int | None:
         """The largest side that a statistic looks at."""
         sides = [side_of(feature.describe()) for feature in self.model.features]

@@ -9,7 +9,8 @@ from wordsight.evaluation.evaluate import (
 )
 from wordsight.evaluation.measures import Measure, parse
 from wordsight.evaluation.original import OriginalProtocol, OriginalResult, original_protocol
-from wordsight.evaluation.rules import Assigned, AtLeast, TopK
+from wordsight.evaluation.rules import Assigned, AtLeast, TopK, parse_rule
+from wordsight.evaluation.selection import SelectionResult, evaluate_selection
 from wordsight.evaluation.statistics import Interval, PairedTest, bootstrap_interval, holm, paired_test
 from wordsight.evaluation.trec import read_qrels, read_run, write_qrels, write_run
 
@@ -23,14 +24,17 @@ __all__ = [
     "OriginalProtocol",
     "OriginalResult",
     "PairedTest",
+    "SelectionResult",
     "TopK",
     "bootstrap_interval",
     "evaluate_run",
     "evaluate_scores",
+    "evaluate_selection",
     "holm",
     "original_protocol",
     "paired_test",
     "parse",
+    "parse_rule",
     "read_qrels",
     "read_run",
     "run_from_scores",

@@ -10,10 +10,13 @@ from numpy.typing import NDArray
 
 from wordsight.errors import BadInput
 from wordsight.evaluation.measures import Judged, Measure, Values
+from wordsight.evaluation.statistics import Interval, bootstrap_interval
 from wordsight.types import Hit, Qrels, Ranking, Run, Scores
 
 # Cells of a score matrix that are worked on at a time: a few dozen megabytes, whatever the size of the task.
 _BLOCK = 1 << 21
+# Means of many values are nearly normal: their intervals need fewer resamples.
+_MANY, _FEW, _ENOUGH = 1000, 2_000, 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,15 @@ class Evaluation:
     def means(self) -> dict[str, float]:
         """Return ``name of the mean -> mean``, in the order the measures were given."""
         return {result.measure.mean_name: result.mean for result in self.results}
+
+    def intervals(self, *, level: float = 0.95, seed: int = 0) -> dict[str, Interval]:
+        """Return ``name of the mean -> bootstrap interval`` over the queries (images where the measure is turned)."""
+        return {
+            result.measure.mean_name: bootstrap_interval(
+                result.values, level=level, resamples=_FEW if len(result.values) > _MANY else _ENOUGH, seed=seed
+            )
+            for result in self.results
+        }
 
     def per_query(self) -> dict[str, dict[str, float]]:
         """Return ``measure -> id -> value``."""
@@ -84,8 +96,9 @@ def evaluate_scores(
     """Score a matrix (queries, images), higher is better; equal scores are ordered by id, as everywhere.
 
     The same values as ``evaluate_run`` on the complete run, without building one. Relevant images that are not among
-    ``image_ids`` count as not found. Raises ``BadInput`` for scores that are not numbers, ids that do not fit the
-    shape or repeat, and when no query has a relevant image.
+    ``image_ids`` count as not found. A row of NaN is a query without an answer: it finds nothing, no image finds it.
+    Raises ``BadInput`` for other scores that are not numbers, ids that do not fit the shape or repeat, and when no
+    query has a relevant image.
     """
     _check(scores, query_ids, image_ids)
     straight = [measure for measure in measures if not measure.turned]
@@ -103,17 +116,25 @@ def evaluate_scores(
     return Evaluation(
         tuple(computed[measure.name] for measure in measures),
         left_out=tuple(query for query in query_ids if not relevant.get(query)),
+        missing=tuple(
+            query for query, row in zip(query_ids, scores, strict=True) if relevant.get(query) and np.isnan(row).any()
+        ),
     )
 
 
 def run_from_scores(
     name: str, scores: Scores, query_ids: Sequence[str], image_ids: Sequence[str], depth: int = 1000
 ) -> Run:
-    """Return the ``depth`` best images of each query as a run. Raises ``BadInput`` as ``evaluate_scores`` does."""
+    """Return the ``depth`` best images of each query that has an answer as a run.
+
+    Raises ``BadInput`` as ``evaluate_scores`` does.
+    """
     _check(scores, query_ids, image_ids)
     columns = np.argsort(np.asarray(image_ids, dtype=object), kind="stable")
     rankings = {}
     for query, row in zip(query_ids, scores, strict=True):
+        if np.isnan(row).any():
+            continue
         best = columns[np.argsort(-row[columns], kind="stable")[:depth]]
         hits = (Hit(image_ids[column], float(row[column]), rank) for rank, column in enumerate(best, start=1))
         rankings[query] = Ranking(query, tuple(hits))
@@ -150,9 +171,9 @@ def _in_rank_order(
     ignored: Sequence[frozenset[str]],
     column_of: Mapping[str, int],
 ) -> NDArray[np.int64]:
-    """Return the grades by rank; ignored images go to the end, where a grade of 0 means nothing."""
+    """Return the grades by rank; ignored images go to the end, where a grade of 0 means nothing, and so does NaN."""
     grades = np.zeros(scores.shape, np.int64)
-    order = np.argsort(-scores, axis=1, kind="stable")
+    order = np.argsort(-scores, axis=1, kind="stable")  # NaN comes last
     for row, (wanted, unwanted) in enumerate(zip(relevant, ignored, strict=True)):
         for image, grade in wanted.items():
             if image in column_of:
@@ -160,6 +181,7 @@ def _in_rank_order(
         out = [column_of[image] for image in unwanted if image in column_of]
         if out:
             order[row] = order[row][np.argsort(np.isin(order[row], out), kind="stable")]
+    grades[np.isnan(scores)] = 0
     return np.take_along_axis(grades, order, axis=1)
 
 
@@ -218,5 +240,6 @@ def _check(scores: Scores, query_ids: Sequence[str], image_ids: Sequence[str]) -
         raise BadInput(f"expected scores ({len(query_ids)}, {len(image_ids)}), got {scores.shape}")
     if len(set(query_ids)) < len(query_ids) or len(set(image_ids)) < len(image_ids):
         raise BadInput("expected ids that are all different, got the same id twice")
-    if np.isnan(scores).any():
-        raise BadInput("expected scores that can be ordered, got NaN")
+    unknown = np.isnan(scores)
+    if (unknown.any(axis=1) & ~unknown.all(axis=1)).any():
+        raise BadInput("expected scores that can be ordered, or none for a query, got NaN for some of its images")

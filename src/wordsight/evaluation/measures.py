@@ -83,6 +83,10 @@ def _recall(judged: Judged, k: int) -> Values:
     return _found(judged, k) / judged.relevant
 
 
+def _f1(judged: Judged, k: int) -> Values:
+    return 2 * _found(judged, k) / (k + judged.relevant)
+
+
 def _success(judged: Judged, k: int) -> Values:
     return np.minimum(_found(judged, k), 1.0)
 
@@ -156,6 +160,12 @@ _SUCCESS = "'R@k' of the CLIP papers (Radford et al. 2021, image and text retrie
 _CUT: dict[str, tuple[str, str, str, _Cut]] = {
     "P": ("share of the first k that is relevant", "hits(k) / k", "trec_eval P", _precision),
     "R": ("share of the relevant that is among the first k", "hits(k) / R", "trec_eval recall", _recall),
+    "F1": (
+        "harmonic mean of P@k and R@k",
+        "2 hits(k) / (k + R)",
+        "van Rijsbergen 1979, Information Retrieval, chapter 7",
+        _f1,
+    ),
     "Success": ("whether one of the first k is relevant", "1 if hits(k) > 0 else 0", _SUCCESS, _success),
     "nDCG": (
         "discounted gain of the first k, divided by that of the best order; the gain is the grade",
@@ -221,7 +231,7 @@ _TURNED = "image_to_text "
 
 
 def parse(name: str) -> Measure:
-    """Return the measure called ``name``: P@10, R@10, Success@5, nDCG@10, nDCG, AP, AP11, RR, Rprec, accuracy...
+    """Return the measure called ``name``: P@10, R@10, F1@10, Success@5, nDCG@10, nDCG, AP, AP11, RR, Rprec, accuracy...
 
     "mAP", "mAP11", "MRR" mean the same as "AP", "AP11", "RR"; "image_to_text Success@5" asks the other way round.
     Raises ``BadInput`` for other names.

@@ -1,4 +1,7 @@
-"""Decision rules: which of the scored images are the answer. Values that any engine's scores can be given to."""
+"""Decision rules: which of the scored images are the answer. Values that any engine's scores can be given to.
+
+Of a query without an answer (a row of NaN) no rule selects anything.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from wordsight.errors import BadInput
+from wordsight.protocols import Selection
 from wordsight.types import Scores
 
 
@@ -25,7 +30,7 @@ class TopK:
         mask = np.zeros(scores.shape, dtype=np.bool_)
         best = np.argsort(-scores, axis=1, kind="stable")[:, : self.k]
         np.put_along_axis(mask, best, True, axis=1)
-        return mask
+        return mask & ~np.isnan(scores)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,7 @@ class AtLeast:
 
     def select(self, scores: Scores) -> NDArray[np.bool_]:
         """Return a mask of the same shape (queries, images)."""
-        return np.asarray(scores >= self.threshold, dtype=np.bool_)
+        return np.asarray(scores >= self.threshold, dtype=np.bool_)  # never true of NaN
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,5 +52,21 @@ class Assigned:
         """Return a mask of the same shape (queries, images) with one query a column; equal scores go to the first."""
         mask = np.zeros(scores.shape, dtype=np.bool_)
         if len(scores):
-            mask[scores.argmax(axis=0), np.arange(scores.shape[1])] = True
-        return mask
+            answered = np.where(np.isnan(scores), -np.inf, scores)
+            mask[answered.argmax(axis=0), np.arange(scores.shape[1])] = True
+        return mask & ~np.isnan(scores)
+
+
+def parse_rule(text: str) -> Selection:
+    """Return the rule that ``text`` names: "top:10", "at-least:0.25" or "assigned". Raises ``BadInput`` for others."""
+    name, _, number = text.partition(":")
+    try:
+        if name == "top":
+            return TopK(int(number))
+        if name == "at-least":
+            return AtLeast(float(number))
+    except ValueError as error:
+        raise BadInput(f"{text!r} is not a rule: {error}") from error
+    if text == "assigned":
+        return Assigned()
+    raise BadInput(f"expected a rule such as top:10, at-least:0.25 or assigned, got {text!r}")

@@ -13,9 +13,8 @@ from wordsight.datasets import load_task
 from wordsight.datasets.exemplars import Exemplar, Exemplars, load_exemplars, read_pictures, refuse_shared
 from wordsight.datasets.task import RetrievalTask
 from wordsight.encoders.cluster_model import ClusterModel, FitConfig, fit_on_statistics, statistics
-from wordsight.evaluation import parse
+from wordsight.evaluation import OriginalProtocol, original_protocol, parse
 from wordsight.evaluation.evaluate import evaluate_scores
-from wordsight.evaluation.rules import Assigned
 from wordsight.features.codebook_lists import DEFAULTS, learn, plan
 
 EXEMPLARS = (1, 5, 10, 50, 100)
@@ -120,21 +119,9 @@ def _measures(model: ClusterModel, blocks: Blocks, truth: NDArray[np.bool_], see
     right = truth[shares.argmax(axis=0), np.arange(shares.shape[1])]
     ranked = np.take_along_axis(truth, np.argsort(-shares, axis=1, kind="stable"), axis=1)
     places = np.arange(1, ranked.shape[1] + 1)
+    f1 = float(original_protocol(shares, truth, OriginalProtocol(GALLERIES, CANDIDATES, seed=seed)).f1.mean())
     ap = (np.cumsum(ranked, axis=1) / places * ranked).sum(axis=1) / ranked.sum(axis=1)
-    return {"accuracy": float(right.mean()), "mAP": float(ap.mean()), "F1": _protocol(shares, truth, seed)}
-
-
-def _protocol(scores: NDArray[np.float32], truth: NDArray[np.bool_], seed: int) -> float:
-    """Return the mean over galleries of F1, macro over relevant and not relevant."""
-    rng = np.random.default_rng(seed)
-    found = Assigned().select(scores)
-    values = []
-    for _ in range(GALLERIES):
-        label, columns = rng.integers(len(scores)), rng.permutation(scores.shape[1])[:CANDIDATES]
-        got, want = found[label, columns], truth[label, columns]
-        pairs = ((got, want), (~got, ~want))
-        values.append(np.mean([2 * (a & b).sum() / max((a.sum() + b.sum()), 1) for a, b in pairs]))
-    return float(np.mean(values))
+    return {"accuracy": float(right.mean()), "mAP": float(ap.mean()), "F1": f1}
 
 
 def _mean_ap(model: ClusterModel, blocks: Blocks, task: RetrievalTask) -> dict[str, float]:

@@ -8,9 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image as PILImage
 
+from wordsight.encoders.onnx import OnnxEncoder
 from wordsight.errors import BadInput, UnknownQuery
 from wordsight.explain import ExplainOptions, boxes, explainer, methods_of, successive_maps
-from wordsight.explain.linear import LinearAblationCam, LinearBackbone, LinearCam
+from wordsight.explain.cams import AblationCam, Cam
+from wordsight.explain.linear import LinearBackbone
 from wordsight.explain.method import Projected, pooled
 from wordsight.explain.objective import Objective
 from wordsight.explain.rules import RULES, cam, principal
@@ -76,20 +78,26 @@ def test_values_of_the_objective_by_hand() -> None:
 
 
 @pytest.fixture(scope="module")
-def backbone() -> LinearBackbone:
-    encoder = load_encoder()
+def encoder() -> OnnxEncoder:
+    loaded = load_encoder()
+    assert isinstance(loaded, OnnxEncoder)
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def backbone(encoder: OnnxEncoder) -> LinearBackbone:
     return LinearBackbone(encoder, encoder.head)
 
 
 @pytest.mark.parametrize("options", OPTIONS)
 def test_closed_gradients_of_the_shipped_encoder_are_the_numerical_ones(
-    backbone: LinearBackbone, options: ExplainOptions
+    encoder: OnnxEncoder, backbone: LinearBackbone, options: ExplainOptions
 ) -> None:
     view = colour_image("red", "green", "white", size=64)
-    objective = Objective.of(backbone.encoder, ["red", "a dog"], options)
+    objective = Objective.of(encoder, ["red", "a dog"], options)
     (layer,) = backbone.layers([view], objective)
     features = layer.activations.astype(np.float64)
-    weight, bias = (part.astype(np.float64) for part in backbone.head)
+    weight, bias = (part.astype(np.float64) for part in encoder.head)
 
     def value(activations: np.ndarray, m: int) -> float:
         """The objective in double precision: single is too coarse for differences."""
@@ -112,11 +120,10 @@ def test_closed_gradients_of_the_shipped_encoder_are_the_numerical_ones(
         there = np.zeros(features.shape)
         there[place] = 1e-3
         slope = (value(features + there, m) - value(features - there, m)) / 2e-3
-        np.testing.assert_allclose(layer.gradients[m][place[0]], slope, rtol=1e-3, atol=1e-7)
+        np.testing.assert_allclose(layer.gradients[m, place[0], 0, 0], slope, rtol=1e-3, atol=1e-7)
 
 
-def test_the_mean_of_a_projected_map_is_the_score_times_the_length(backbone: LinearBackbone) -> None:
-    encoder = backbone.encoder
+def test_the_mean_of_a_projected_map_is_the_score_times_the_length(encoder: OnnxEncoder) -> None:
     view = colour_image("red", "green", size=96)
     objective = Objective.of(encoder, ["red", "a dog"], ExplainOptions())
     features = encoder.feature_maps([view], as_is=True)
@@ -125,18 +132,18 @@ def test_the_mean_of_a_projected_map_is_the_score_times_the_length(backbone: Lin
     np.testing.assert_allclose(mean, objective.values(pooled(features, Metric.COSINE)) * length, rtol=1e-3)
 
 
-def test_with_a_linear_head_grad_cam_is_the_centred_projection(backbone: LinearBackbone) -> None:
+def test_with_a_linear_head_grad_cam_is_the_centred_projection(encoder: OnnxEncoder, backbone: LinearBackbone) -> None:
     """Both weigh places by one direction, Grad-CAM by the part of the text that is not yet in the embedding."""
     view = colour_image("red", "green", size=96)
-    objective = Objective.of(backbone.encoder, ["red"], ExplainOptions())
-    weight, bias = backbone.head
-    projected = np.einsum("dc,nchw->ndhw", weight, backbone.encoder.last_features([view], as_is=True))
+    objective = Objective.of(encoder, ["red"], ExplainOptions())
+    weight, bias = encoder.head
+    projected = np.einsum("dc,nchw->ndhw", weight, encoder.last_features([view], as_is=True))
     mean = projected.mean(axis=(2, 3))[0] + bias
     embedding = mean / np.linalg.norm(mean)
     (text,) = objective.texts
     towards = (text - (text @ embedding) * embedding) / np.linalg.norm(mean)
     wanted = np.einsum("d,dhw->hw", towards, projected[0])
-    found = LinearCam("gradcam", backbone, ExplainOptions())([view], objective)[0, 0]
+    found = Cam("gradcam", backbone, ExplainOptions())([view], objective)[0, 0]
     np.testing.assert_allclose(found, wanted, atol=1e-4)
 
 
@@ -199,7 +206,7 @@ def test_ablation_takes_channels_out_one_by_one() -> None:
         without = features[0].copy()
         without[channel] = 0
         wanted += (whole - score(without)) / abs(whole) * features[0, channel]
-    found = LinearAblationCam(backbone)([colour_image("red")], objective)[0, 0]
+    found = AblationCam(backbone)([colour_image("red")], objective)[0, 0]
     np.testing.assert_allclose(found, wanted, atol=1e-5)
 
 

@@ -6,8 +6,9 @@ import re
 from collections.abc import Callable, Mapping
 
 from wordsight.errors import BadInput
+from wordsight.explain.cams import AblationCam, Backbone, Cam, ScoreCam
 from wordsight.explain.explainer import ViewExplainer
-from wordsight.explain.linear import LinearAblationCam, LinearBackbone, LinearCam, LinearScoreCam
+from wordsight.explain.linear import LinearBackbone
 from wordsight.explain.method import Method, Projected
 from wordsight.explain.options import ExplainOptions
 from wordsight.explain.perturb import Occlusion, Rise
@@ -60,7 +61,7 @@ def _methods_of(encoder: Encoder) -> Mapping[str, Maker]:
         stride = encoder.stride
         known[Projected.name] = lambda _, __: Projected(encoder)
     if isinstance(encoder, LinearHeadEncoder) and (head := encoder.head) is not None:
-        known |= _linear(LinearBackbone(encoder, head))
+        known |= _cams(LinearBackbone(encoder, head))
     if isinstance(encoder, VotingEncoder):
         stride = 1
         if encoder.codebooks:
@@ -70,14 +71,14 @@ def _methods_of(encoder: Encoder) -> Mapping[str, Maker]:
     return known
 
 
-def _linear(backbone: LinearBackbone) -> dict[str, Maker]:
+def _cams(backbone: Backbone) -> dict[str, Maker]:
     def rule(name: str) -> Maker:
-        return lambda _, options: LinearCam(name, backbone, options)
+        return lambda _, options: Cam(name, backbone, options)
 
     return {name: rule(name) for name in RULES} | {
-        "ablationcam": lambda _, __: LinearAblationCam(backbone),
-        "gscorecam": lambda _, options: LinearScoreCam(backbone, options.channels),
-        "scorecam": lambda _, __: LinearScoreCam(backbone),
+        "ablationcam": lambda _, __: AblationCam(backbone),
+        "gscorecam": lambda _, options: ScoreCam(backbone, options.channels),
+        "scorecam": lambda _, __: ScoreCam(backbone),
     }
 
 

@@ -62,6 +62,11 @@ class Objective:
         towards /= np.maximum(np.linalg.norm(towards, axis=2, keepdims=True), 1e-12)
         return np.asarray(weights @ towards, np.float32)
 
+    @property
+    def linear(self) -> bool:
+        """Whether ``directions`` are the same for all embeddings."""
+        return self.temperature == 0 and self.metric is Metric.COSINE
+
     def similarities(self, embeddings: Embeddings) -> Values:
         """Return (n, m): the plain similarity to each text, as a search gives it."""
         return _similar(embeddings, self.texts, self.metric)

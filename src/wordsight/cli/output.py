@@ -71,8 +71,8 @@ def quiet_pipe(stream: IO[str] | IO[bytes]) -> Iterator[None]:
 
 
 def record(answer: Answer, hit: PhotoHit) -> dict[str, object]:
-    """Return a hit as the members of ``FIELDS``; ``None`` where something is not known."""
-    return {
+    """Return a hit as the members of ``FIELDS``, and ``ranks`` of fused encoders; ``None`` for what is not known."""
+    members: dict[str, object] = {
         "query": answer.query.source,
         "rank": hit.rank,
         "score": round(float(hit.score), 6),
@@ -88,6 +88,7 @@ def record(answer: Answer, hit: PhotoHit) -> dict[str, object]:
         "latitude": hit.latitude,
         "longitude": hit.longitude,
     }
+    return members | ({"ranks": dict(hit.ranks)} if answer.encoders else {})
 
 
 def docid(hit: PhotoHit) -> str:
@@ -104,11 +105,14 @@ def _json(answers: Iterable[Answer]) -> Iterator[bytes]:
 
 def _csv(answers: Iterable[Answer]) -> Iterator[bytes]:
     buffer = io.StringIO(newline="")
-    rows = csv.DictWriter(buffer, FIELDS, lineterminator="\r\n")
+    several = list(answers)
+    fused = any(answer.encoders for answer in several)
+    rows = csv.DictWriter(buffer, (*FIELDS, "ranks") if fused else FIELDS, lineterminator="\r\n")
     rows.writeheader()
-    for answer in answers:
+    for answer in several:
         for hit in answer.hits:
-            rows.writerow(record(answer, hit))
+            ranks = {"ranks": " ".join(f"{name}:{rank or ''}" for name, rank in hit.ranks)} if answer.encoders else {}
+            rows.writerow(record(answer, hit) | ranks)
             yield _bytes(buffer.getvalue())
             buffer.seek(0)
             buffer.truncate()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
+from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +18,14 @@ if TYPE_CHECKING:
 
 _FILTERS = "Filters"
 _OUTPUT = "Output"
+
+
+class FuseBy(StrEnum):
+    """The names of ``wordsight.fusion.Fusion``, which would load numpy."""
+
+    RRF = "rrf"
+    ZSCORE = "zscore"
+    MINMAX = "minmax"
 
 
 def search(
@@ -36,6 +47,13 @@ def search(
         bool, typer.Option("--all", help="Show the nearest photos also where nothing matches.")
     ] = False,
     encoder: EncoderOption = "mini",
+    fuse: Annotated[
+        list[str] | None,
+        typer.Option(help="Rank by this encoder, too, and fuse the rankings; repeatable. `index --beside` adds it."),
+    ] = None,
+    fuse_by: Annotated[
+        FuseBy, typer.Option(help="How: by reciprocal ranks, or by sums of scaled scores.")
+    ] = FuseBy.RRF,
     catalog: CatalogOption = None,
     since: Annotated[
         str | None, typer.Option(help="Taken then or later: 2021, 2021-06-15, 30d.", rich_help_panel=_FILTERS)
@@ -78,7 +96,8 @@ def search(
 
     started = time.perf_counter()
     format = _format(json=as_json, csv=as_csv, paths=paths, paths0=zero, trec=trec)
-    with open_library(encoder, catalog, for_texts=True) as library:
+    with ExitStack() as opened:
+        library = opened.enter_context(open_library(encoder, catalog, for_texts=True))
         from wordsight.library import Filters  # after the text side has begun to load
 
         filters = Filters.read(
@@ -91,7 +110,13 @@ def search(
             max_size=max_size,
             min_side=min_side,
         )
-        answer = library.search(words, top=top, within=within or (), filters=filters, matches_only=matches_only)
+        find = library.search
+        if fuse:
+            from wordsight.library.fused import search_fused
+
+            others = [opened.enter_context(open_library(name, catalog)) for name in fuse]
+            find = partial(search_fused, [library, *others], how=fuse_by.value)
+        answer = find(words, top=top, within=within or (), filters=filters, matches_only=matches_only)
     for line in answer.notices:
         notice(line, quiet=quiet)
     # For people, ten wrong photos are worse than none; programs decide by the match estimate that they get.
@@ -111,7 +136,8 @@ def search(
             notice(line, quiet=quiet)
     if verbose:
         seconds = time.perf_counter() - started
-        notice(f"{answer.searched:,} pictures searched with {encoder} in {seconds * 1e3:.0f} ms")
+        used = " and ".join(answer.encoders) or encoder
+        notice(f"{answer.searched:,} pictures searched with {used} in {seconds * 1e3:.0f} ms")
     if not found:
         if not nothing:
             notice("no photo passes the filters" if answer.searched == 0 else "no hit", quiet=quiet)

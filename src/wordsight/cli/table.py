@@ -22,9 +22,9 @@ _EIGHTHS = " ▏▎▍▌▋▊▉"
 def show(answers: Answer | Sequence[Answer], console: Console | None = None) -> None:
     """Draw the hits as one table per answer, on stdout or ``console``; nothing for an answer without hits.
 
-    Columns: rank, score, match estimate with a bar, width and height, capture date, and the path as a link. Columns
-    that would be empty throughout are left out, on narrow terminals also the bar and the size; paths below the working
-    folder or home are shown from there.
+    Columns: rank, score, match estimate with a bar, width and height, capture date, and the path as a link; where
+    several encoders were fused, also the rank with each. Columns that would be empty throughout are left out, on narrow
+    terminals also the bar and the size; paths below the working folder or home are shown from there.
     """
     from rich.console import Console
 
@@ -85,6 +85,8 @@ def _show_one(answer: Answer, console: Console, *, titled: bool) -> None:
         table.title, table.title_justify = Text(printable(answer.query.source), "bold italic"), "left"
     table.add_column("#", justify="right", style="dim")
     table.add_column("score", justify="right")
+    for name in answer.encoders:
+        table.add_column(printable(name), justify="right", style="dim")
     if with_match:
         table.add_column("match", no_wrap=True)
     if wide:
@@ -93,7 +95,8 @@ def _show_one(answer: Answer, console: Console, *, titled: bool) -> None:
         table.add_column("date", no_wrap=True)
     table.add_column("path", overflow="fold", ratio=1)
     for hit in hits:
-        cells: list[str | Text] = [str(hit.rank), f"{hit.score:.3f}"]
+        ranks = ("-" if rank is None else str(rank) for _, rank in hit.ranks)
+        cells: list[str | Text] = [str(hit.rank), f"{hit.score:.3f}", *ranks]
         if with_match:
             cells.append(_match(hit, bar=wide))
         if wide:

@@ -16,6 +16,7 @@ class PhotoHit:
     ``score``: higher is better, comparable within one query only. ``match``: estimated probability in [0, 1] that the
     photo shows what was asked, comparable across queries; ``None`` where the catalogue has no calibration yet.
     ``captured_at`` is the camera's local time, without zone. ``sha256`` identifies the content: copies share it.
+    ``ranks``, where several encoders were fused: each with the photo's place in its ranking, ``None`` where beyond.
     """
 
     rank: int
@@ -31,6 +32,7 @@ class PhotoHit:
     camera: str | None = None
     latitude: float | None = None
     longitude: float | None = None
+    ranks: tuple[tuple[str, int | None], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class Answer:
 
     ``searched`` photos passed the filters. ``likely`` of the hits have a match estimate of at least one half; with
     ``likely == 0`` and a calibrated catalogue, nothing there matches. ``notices`` are lines for the user (a query
-    that was cut, say).
+    that was cut, say). ``encoders``, where several were fused: those that took part.
     """
 
     query: Query
@@ -47,6 +49,7 @@ class Answer:
     searched: int
     calibrated: bool = False
     notices: tuple[str, ...] = ()
+    encoders: tuple[str, ...] = ()
 
     @property
     def likely(self) -> int:

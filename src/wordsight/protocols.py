@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,8 +84,15 @@ class SpatialEncoder(Encoder, Protocol):
     def stride(self) -> int | None:
         """Pixels along each side of the input that make one place of a map; ``None``: this model gives no maps."""
 
+    @property
+    def pools_by_mean(self) -> bool:
+        """Whether the mean of a map over its places is the embedding before normalisation: global pooling does that.
+
+        Where attention pools, a map is still in the space of the embeddings, but its mean is another vector.
+        """
+
     def feature_maps(self, images: Sequence[Image], *, as_is: bool = False) -> NDArray[np.float32]:
-        """Return (n, dim, h, w): projected features whose mean over places is the embedding before normalisation.
+        """Return (n, dim, h, w): features of each place, whose dot product with a text's vector speaks for the place.
 
         ``as_is``: pictures of one size with sides that are multiples of ``stride`` are taken whole, not resized or cut.
         """
@@ -135,6 +142,20 @@ class VotingEncoder(Encoder, Protocol):
 
     def word_votes(self, image: Image) -> list[WordVotes]:
         """Return what each of the ``codebooks`` sees."""
+
+
+@runtime_checkable
+class DifferentiableEncoder(SpatialEncoder, Protocol):
+    """An encoder whose image tower is a torch module that gradients pass through."""
+
+    def gradients(self) -> Any:
+        """Return the tower and what must be known of its architecture: ``encoders.open_clip_towers.TorchTower``."""
+
+    def pixels(self, images: Sequence[Image]) -> Any:
+        """Return the tower's input, a tensor (n, 3, side, side) float32."""
+
+    def text_features(self, texts: Sequence[str]) -> Any:
+        """Return the texts' vectors, a tensor (m, dim) float32 of unit length."""
 
 
 class VectorIndex(Protocol):

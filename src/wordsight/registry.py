@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wordsight.errors import UnknownEncoder
+from wordsight.errors import MissingExtra, UnknownEncoder
 from wordsight.protocols import Encoder
 
 if TYPE_CHECKING:
@@ -24,13 +24,15 @@ def encoder_names() -> tuple[str, ...]:
 
 
 def load_encoder(name: str = DEFAULT) -> Encoder:
-    """Return the encoder called ``name``: a shipped model, a plug-in, a model folder, or a ``.wsc`` file.
+    """Return the encoder called ``name``: shipped model, plug-in, model folder, ``.wsc`` file or ``openclip:...``.
 
     A plug-in is an entry point of the group ``wordsight.encoders`` that names a callable without arguments.
     Nothing heavy is loaded before the first call to ``encode_*``. Raises ``UnknownEncoder`` or ``ModelError``.
     """
     if (MODELS / name / "model.json").is_file() and Path(name).name == name:
         return _onnx(MODELS / name)
+    if name.startswith("openclip:"):
+        return _open_clip(name)
     if Path(name).is_dir():
         return _onnx(Path(name))
     if Path(name).suffix == ".wsc":
@@ -41,7 +43,8 @@ def load_encoder(name: str = DEFAULT) -> Encoder:
             return encoder
     known = ", ".join(encoder_names())
     raise UnknownEncoder(
-        f"no encoder is called {name!r}: expected one of {known}, or the path of a model folder or of a .wsc file"
+        f"no encoder is called {name!r}: expected one of {known}, the path of a model folder or of a .wsc file, "
+        "or openclip:ARCHITECTURE/TAG"
     )
 
 
@@ -55,6 +58,16 @@ def _onnx(folder: Path) -> Encoder:
     from wordsight.encoders.onnx import OnnxEncoder
 
     return OnnxEncoder(folder)
+
+
+def _open_clip(name: str) -> Encoder:
+    from importlib.util import find_spec
+
+    if find_spec("open_clip") is None or find_spec("torch") is None:
+        raise MissingExtra("an OpenCLIP model", "openclip")
+    from wordsight.encoders.open_clip import OpenClipEncoder
+
+    return OpenClipEncoder(name)
 
 
 def _plugins() -> EntryPoints:

@@ -12,8 +12,9 @@ import pytest
 from PIL import Image
 
 from wordsight import images
-from wordsight.encoders.folder import ModelFolder, Preprocess
-from wordsight.encoders.onnx import OnnxEncoder, to_pixels
+from wordsight.encoders.folder import ModelFolder
+from wordsight.encoders.onnx import OnnxEncoder
+from wordsight.encoders.preprocess import Preprocess, to_pixels
 from wordsight.errors import BadInput, MissingExtra, ModelError, UnknownEncoder
 from wordsight.registry import MODELS, load_encoder
 from wordsight.testing import colour_image

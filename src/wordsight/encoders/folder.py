@@ -9,24 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from wordsight.encoders.preprocess import Preprocess
 from wordsight.errors import ModelError
 
 FORMAT_VERSION = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Preprocess:
-    """How a picture becomes the input of the image tower.
-
-    ``mode``: "squash" scales to a ``size`` x ``size`` square, "crop" scales the shorter side to ``size`` and keeps the
-    centre. Pictures whose longer side is at most ``small_side`` are fed at ``small_size`` instead: enlarging a
-    thumbnail to full size only blurs it.
-    """
-
-    mode: str
-    size: int
-    small_side: int = 0
-    small_size: int = 0
 
 
 @dataclass(frozen=True)
@@ -90,15 +76,7 @@ class ModelFolder:
     @cached_property
     def preprocess(self) -> Preprocess:
         """The image side's settings; raises ``ModelError`` for a mode that is not known: never guess."""
-        given = self.describe["image"].get("preprocess", {})
-        mode = given.get("mode")
-        if mode not in {"squash", "crop"} or given.get("interpolation") != "bicubic":
-            raise ModelError(
-                f"{self.path}: preprocessing {mode!r} with {given.get('interpolation')!r} interpolation is not known; "
-                "expected mode squash or crop, bicubic"
-            )
-        small = given.get("small", {})
-        return Preprocess(mode, int(given["size"]), int(small.get("max_side", 0)), int(small.get("size", 0)))
+        return Preprocess.from_json(self.describe["image"].get("preprocess", {}), self.path)
 
     def file(self, name: str) -> Path:
         """Return the path of one of the model's files after checking its size and SHA-256 against ``model.json``."""

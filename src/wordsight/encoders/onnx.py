@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from wordsight.encoders.folder import ModelFolder, Preprocess
+from wordsight.encoders.folder import ModelFolder
+from wordsight.encoders.preprocess import to_pixels
 from wordsight.encoders.runtime import Tower, chosen_runtime, open_tower
 from wordsight.errors import ModelError
 from wordsight.protocols import LinearHead
@@ -64,12 +65,17 @@ class OnnxEncoder:
         return int(image.get("stride", _STRIDE)) if "map_file" in image else None
 
     def feature_maps(self, images: Sequence[Image], *, as_is: bool = False) -> NDArray[np.float32]:
-        """Return (n, dim, h, w): projected features; their mean over places is the embedding before normalisation.
+        """Return (n, dim, h, w): features of each place in the space of the embeddings.
 
-        The dot product with a text's embedding is each place's share of the score. Pictures are fed at full size, or
+        The dot product with a text's embedding says how much the place speaks for it. Pictures are fed at full size, or
         ``as_is``: at their own, one for all, with sides that are multiples of ``stride``.
         """
         return self._run_images(images, "feature_map", "map_file", resize=None if as_is else "full")
+
+    @property
+    def pools_by_mean(self) -> bool:
+        """Whether the mean of a map is the embedding before normalisation; so it is unless ``model.json`` says no."""
+        return bool(self._folder.describe["image"].get("pools_by_mean", True))
 
     @property
     def head(self) -> LinearHead | None:
@@ -163,22 +169,6 @@ class OnnxEncoder:
                 except Exception as error:  # the library raises bare Exception
                     raise ModelError(f"{file} is no tokenizer: {error}") from error
             return self._tokens
-
-
-def to_pixels(image: Image, preprocess: Preprocess, *, full_size: bool = False) -> NDArray[np.uint8]:
-    """Return the (size, size, 3) uint8 input of the image tower: antialiased bicubic, squashed or centre-cropped."""
-    size = preprocess.size
-    if not full_size and max(image.size) <= preprocess.small_side:
-        size = preprocess.small_size
-    from PIL import Image as PILImage  # a query of words needs none
-
-    box = None
-    if preprocess.mode == "crop":
-        side = min(image.size)
-        left, top = (image.width - side) / 2, (image.height - side) / 2
-        box = (left, top, left + side, top + side)
-    # The gap lets Pillow average whole blocks of pixels first where at least two fall on one: a third less time.
-    return np.asarray(image.resize((size, size), PILImage.Resampling.BICUBIC, box=box, reducing_gap=1.0))
 
 
 def _cut(ids: list[int], limit: int) -> list[int]:

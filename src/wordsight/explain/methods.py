@@ -56,9 +56,9 @@ def best_options(encoder: Encoder, method: str) -> ExplainOptions:
 
 def _methods_of(encoder: Encoder) -> Mapping[str, Maker]:
     known: dict[str, Maker] = {}
-    stride = None
+    stride = None  # of the maps whose mean stands for the embedding
     if isinstance(encoder, SpatialEncoder) and encoder.stride:
-        stride = encoder.stride
+        stride = encoder.stride if encoder.pools_by_mean else None
         known[Projected.name] = lambda _, __: Projected(encoder)
     if isinstance(encoder, LinearHeadEncoder) and (head := encoder.head) is not None:
         known |= _cams(LinearBackbone(encoder, head))

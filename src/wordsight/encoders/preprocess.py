@@ -1,0 +1,95 @@
+"""How a picture becomes the input of an image tower. In one place: a wrong resize gives no error, only bad hits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordsight.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from wordsight.protocols import Image
+
+MODES = ("squash", "crop", "shortest")
+INTERPOLATIONS = ("bicubic", "bilinear")
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocess:
+    """How a picture becomes the (size, size, 3) uint8 input of the image tower.
+
+    ``mode``: "squash" scales to a square; "crop" cuts the central square and scales it; "shortest" scales the shorter
+    side to ``size`` in whole pixels and cuts the centre, as torchvision's ``Resize`` and ``CenterCrop`` do, to the
+    pixel. ``averaging`` lets Pillow average whole blocks of pixels first: a third less time, other pixels.
+    Pictures whose longer side is at most ``small_side`` are fed at ``small_size`` instead: enlarging a thumbnail to
+    full size only blurs it.
+    """
+
+    mode: str
+    size: int
+    small_side: int = 0
+    small_size: int = 0
+    interpolation: str = "bicubic"
+    averaging: bool = True
+
+    @classmethod
+    def from_json(cls, given: Mapping[str, Any], where: object) -> Preprocess:
+        """Read the settings of a model folder; raises ``ModelError`` for what is not known: never guess."""
+        mode, interpolation = given.get("mode"), given.get("interpolation")
+        if mode not in MODES or interpolation not in INTERPOLATIONS:
+            raise ModelError(
+                f"{where}: preprocessing {mode!r} with {interpolation!r} interpolation is not known; "
+                f"expected mode {', '.join(MODES)} and interpolation {', '.join(INTERPOLATIONS)}"
+            )
+        small = given.get("small", {})
+        return cls(
+            mode,
+            int(given["size"]),
+            int(small.get("max_side", 0)),
+            int(small.get("size", 0)),
+            interpolation,
+            bool(given.get("averaging", True)),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what ``from_json`` reads."""
+        small = {"small": {"max_side": self.small_side, "size": self.small_size}} if self.small_side else {}
+        return {
+            "mode": self.mode,
+            "size": self.size,
+            "interpolation": self.interpolation,
+            "averaging": self.averaging,
+        } | small
+
+    def seen(self, width: int, height: int) -> tuple[float, float, float, float]:
+        """Return the part (left, top, right, bottom) of a picture that the tower sees, in its pixels."""
+        if self.mode == "squash":
+            return 0.0, 0.0, float(width), float(height)
+        if self.mode == "crop":
+            side = min(width, height)
+            left, top = (width - side) / 2, (height - side) / 2
+            return left, top, left + side, top + side
+        shorter = min(width, height)
+        scaled = [max(self.size, self.size * side // shorter) for side in (width, height)]
+        starts = [round((side - self.size) / 2) for side in scaled]
+        ratios = [whole / part for whole, part in zip((width, height), scaled, strict=True)]
+        left, top = (start * ratio for start, ratio in zip(starts, ratios, strict=True))
+        return left, top, left + self.size * ratios[0], top + self.size * ratios[1]
+
+
+def to_pixels(image: Image, preprocess: Preprocess, *, full_size: bool = False) -> NDArray[np.uint8]:
+    """Return the (size, size, 3) uint8 input of the image tower."""
+    size = preprocess.size
+    if not full_size and max(image.size) <= preprocess.small_side:
+        size = preprocess.small_size
+    from PIL import Image as PILImage  # a query of words needs none
+
+    kernel = PILImage.Resampling[preprocess.interpolation.upper()]
+    box = preprocess.seen(*image.size)
+    gap = 1.0 if preprocess.averaging else None
+    return np.asarray(image.resize((size, size), kernel, box=box, reducing_gap=gap))

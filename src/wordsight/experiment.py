@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +17,11 @@ from wordsight.errors import BadInput
 from wordsight.evaluation.evaluate import Evaluation, evaluate_scores, run_from_scores
 from wordsight.evaluation.judgements import Judgements, judgements
 from wordsight.evaluation.measures import Measure, parse
+from wordsight.evaluation.reliability import Reliability, reliability
 from wordsight.fusion import Fusion, fuse
+from wordsight.library.calibration import can_estimate, encode_bank, learn
 from wordsight.protocols import Encoder, FittedEncoder
-from wordsight.types import Metric, Run, Scores
+from wordsight.types import Embeddings, Metric, Run, Scores
 
 __all__ = [
     "ImageSide",
@@ -41,6 +43,7 @@ _MEASURES: Mapping[TaskKind, tuple[str, ...]] = {
 }
 _SCORE_RULES = {Metric.COSINE: "cosine", Metric.EUCLIDEAN: "minus Euclidean distance"}
 _RAW = "raw (no softmax over the queries)"
+_SHOWN = 10  # hits of a query, as a search shows unless told otherwise
 _EXEMPLAR = "it is an exemplar of this encoder"
 
 
@@ -50,7 +53,7 @@ class TaskResult:
 
     A row of NaN is a query that the encoder abstains on. ``task`` is what was measured, without the ``skipped``
     pictures (id -> reason). ``settings`` say what the figures depend on. ``seconds`` is the time for reading, encoding
-    and measuring.
+    and measuring. ``estimates`` tells how far match estimates of the first ten hits can be trusted, where asked for.
     """
 
     task: RetrievalTask
@@ -60,6 +63,7 @@ class TaskResult:
     skipped: Mapping[str, str]
     settings: Mapping[str, object]
     seconds: float
+    estimates: Reliability | None = None
 
     @property
     def query_ids(self) -> tuple[str, ...]:
@@ -101,6 +105,8 @@ class TaskResult:
             "seconds": round(self.seconds, 3),
             "settings": dict(self.settings),
         }
+        if self.estimates is not None:
+            content["estimates"] = asdict(self.estimates)
         return content | ({"per_query": self.evaluation.per_query()} if per_query else {})
 
 
@@ -112,6 +118,7 @@ def run_task(
     measures: Sequence[Measure] | None = None,
     softmax: float | None = None,
     abstain: bool = False,
+    estimates: bool = False,
     threads: int = 2,
     progress: Progress | None = None,
 ) -> TaskResult:
@@ -121,15 +128,18 @@ def run_task(
     encoder gets them bare, and captions are taken as they are. Pictures that cannot be read, and those the encoder was
     fitted on, are skipped, with their captions. ``measures`` None: those that suit the kind of task. ``softmax`` None:
     raw scores; a number: the logarithm of a softmax over the labels of that many times the score. With ``abstain``,
-    labels that a closed encoder does not know have no answer, which counts as 0.
+    labels that a closed encoder does not know have no answer, which counts as 0. ``estimates``: also compare the match
+    estimates that a search would give with what is right.
 
-    Raises ``BadInput`` when no picture is left, or for a softmax over captions; ``UnknownQuery`` when a closed encoder
-    does not know a label and may not abstain.
+    Raises ``BadInput`` when no picture is left, for a softmax over captions, or for estimates of an encoder that has
+    none; ``UnknownQuery`` when a closed encoder does not know a label and may not abstain.
     """
     started = time.perf_counter()
     used = _prompts_used(task, encoder, prompts)
     if softmax is not None and (task.kind is TaskKind.CAPTION or not softmax > 0):
         raise BadInput(f"a softmax is taken over labels, not captions, of a positive multiple of scores; got {softmax}")
+    if estimates and not can_estimate(encoder):
+        raise BadInput(f"{encoder.name} has no match estimates: they need an encoder of any text with cosine scores")
     chosen = _suitable(task.kind) if measures is None else list(measures)
     texts = encode_queries(task.queries, encoder, used, abstain=abstain)
     skipped = _exemplars_in(task, encoder, threads)
@@ -144,7 +154,8 @@ def run_task(
         scores = _log_softmax(scores * softmax)
         rule = f"log softmax over the labels of {softmax:g} x {_SCORE_RULES[encoder.metric]}"
     settings = {"split": task.split, "prompts": list(used), "score": rule, "remarks": list(task.remarks)}
-    return _result(task, encoder.name, scores, chosen, skipped | unreadable, settings, started)
+    result = _result(task, encoder.name, scores, chosen, skipped | unreadable, settings, started)
+    return replace(result, estimates=_reliability(encoder, texts, images, result.judgements)) if estimates else result
 
 
 def fuse_results(
@@ -195,6 +206,23 @@ def _result(
     images = [image.image_id for image in task.images]
     evaluation = evaluate_scores(scores, queries, images, task.qrels, measures)
     return TaskResult(task, encoder, scores, evaluation, skipped, settings, time.perf_counter() - started)
+
+
+def _reliability(encoder: Encoder, texts: Embeddings, images: Embeddings, truth: Judgements) -> Reliability:
+    """Compare the match estimates of each query's first ``_SHOWN`` hits in a catalogue of these pictures with truth."""
+    vectors = images.astype(np.float64)
+    mean = vectors.mean(axis=0)
+    covariance = vectors.T @ vectors / len(vectors) - np.outer(mean, mean)
+    calibration = learn(mean, covariance, encode_bank(encoder), images=len(images))
+    found: list[NDArray[np.float32]] = []
+    right: list[NDArray[np.bool_]] = []
+    for text, relevant, ignored in zip(texts, truth.relevant, truth.ignored, strict=True):
+        closeness = np.where(ignored, -np.inf, images @ text)
+        best = np.argsort(-closeness, kind="stable")[:_SHOWN]
+        best = best[~ignored[best]]
+        found.append(calibration.match(text, closeness[best].astype(np.float32)))
+        right.append(relevant[best])
+    return reliability(np.concatenate(found), np.concatenate(right))
 
 
 def _suitable(kind: TaskKind) -> list[Measure]:

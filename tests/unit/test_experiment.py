@@ -381,6 +381,44 @@ def test_the_run_written_scores_the_same(cli, folders, tmp_path):
     assert (scored["missing"], scored["left_out"]) == (0, 0)
 
 
+def test_decisions_and_the_original_protocol_beside_the_measures(cli, folders):
+    arguments = ("--task", "cifar10", "--root", folders, "--encoder", "colours", "--original", "--per-query")
+    content = json.loads(cli(*arguments, "--rule", "assigned", "--json"))
+    # Of red, 2 of 3 were found, and of blue both, but 1 of the 3 that were found is red.
+    assert content["decision"]["per_query"] == {
+        "precision": {"red": 1.0, "blue": pytest.approx(2 / 3)},
+        "recall": {"red": pytest.approx(2 / 3), "blue": 1.0},
+        "F1": {"red": 0.8, "blue": 0.8},
+    }
+    assert content["decision"]["rule"] == content["original"]["rule"] == "assigned"
+    assert content["decision"]["measures"]["F1"] == 0.8
+    # Five pictures are one gallery: macro over shows it (F1 4/5) and does not (F1 4/5).
+    assert content["original"]["measures"]["F1"] == pytest.approx(0.8)
+    assert (content["original"]["galleries"], content["original"]["candidates"]) == (300, 100)
+    out = cli(*arguments, "--rule", "top:1")
+    assert "rule: top:1" in out
+    assert out.count("precision") == 3  # decision, its queries, original
+
+
+def test_estimates_are_compared_with_what_is_right(cli, folders):
+    arguments = ("--task", "cifar10", "--root", folders, "--encoder", "colours", "--estimates")
+    found = json.loads(cli(*arguments, "--json"))["estimates"]
+    assert found["count"] == 10  # two queries, five pictures
+    assert sum(each["count"] for each in found["bins"]) == 10
+    assert 0 <= found["error"] <= found["worst"] <= 1
+    assert "brier" in cli(*arguments)
+
+
+def test_estimates_need_an_encoder_that_has_them():
+    with pytest.raises(BadInput, match="closed has no match estimates"):
+        run_task(SINGLE, ClosedEncoder(), estimates=True)
+
+
+def test_ignored_pictures_are_no_evidence_about_estimates():
+    qrels = Qrels(SINGLE.qrels.grades, {"red": frozenset({"1", "5"})})
+    assert run_task(replace(SINGLE, qrels=qrels), ColourEncoder(), estimates=True).estimates.count == 8
+
+
 def test_the_table(cli, folders):
     arguments = ("--task", "cifar10", "--root", folders, "--encoder", "colours", "--limit", 2, "--prompt", "[b]{}")
     out = cli(*arguments, "--per-query")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypedDict, Unpack
 
 import typer
 
@@ -16,11 +16,26 @@ from wordsight.errors import BadInput
 
 # Everything else is imported where it is used, so that --help does not wait for numpy.
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
-    from wordsight.experiment import Progress, TaskResult
+    from wordsight.datasets import RetrievalTask
+    from wordsight.evaluation import Measure
+    from wordsight.experiment import TaskResult
+    from wordsight.protocols import Selection
+
 
 _RUN_MEASURES = ("AP", "RR", "Rprec", "P@10", "nDCG@10", "Success@1", "Success@5", "Success@10", "R@100")
+
+
+class TaskOptions(TypedDict):
+    """What ``run_task`` is told beside task and encoder."""
+
+    prompts: Sequence[str] | None
+    measures: Sequence[Measure] | None
+    softmax: float | None
+    abstain: bool
+    estimates: bool
 
 
 class TaskName(StrEnum):
@@ -47,7 +62,25 @@ def evaluate(
     prompt: Annotated[
         list[str] | None, typer.Option(help='What a label is put into at "{}"; repeat for an average.')
     ] = None,
+    softmax: Annotated[
+        float | None, typer.Option(help="Rank by a softmax over the labels of scores times this; CLIP uses 100.")
+    ] = None,
+    abstain: Annotated[
+        bool, typer.Option("--abstain", help="Labels that a closed encoder does not know count as not found.")
+    ] = False,
     measure: Annotated[list[str] | None, typer.Option(help="What to compute, such as nDCG@10; repeatable.")] = None,
+    rule: Annotated[
+        str | None, typer.Option(help="Also score a decision: assigned, top:10 or at-least:0.25.", show_default=False)
+    ] = None,
+    original: Annotated[
+        bool,
+        typer.Option("--original", help="Also follow the original protocol: 300 galleries of 100 pictures."),
+    ] = False,
+    estimates: Annotated[bool, typer.Option("--estimates", help="Also check the match estimates of hits.")] = False,
+    download: Annotated[bool, typer.Option("--download", help="Fetch the data set first if it is not there.")] = False,
+    mirror: Annotated[
+        str | None, typer.Option(envvar="WORDSIGHT_MIRROR", help="Where to fetch it from instead.", show_default=False)
+    ] = None,
     write_run: Annotated[Path | None, typer.Option(help="Also write the ranking to this TREC run file.")] = None,
     write_qrels: Annotated[Path | None, typer.Option(help="Also write what is right to this TREC file.")] = None,
     qrels: Annotated[Path | None, typer.Option(help="Score --run against this TREC file, without a task.")] = None,
@@ -55,13 +88,14 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     per_query: Annotated[bool, typer.Option("--per-query", help="Also give the value of each query.")] = False,
 ) -> None:
-    """Measure an encoder on a known task, or score a TREC run.
+    """Measure an encoder on a known task or on class folders of your own, or score a TREC run.
 
     Figures are fractions in [0, 1]; docs/evaluation.md defines them.
     """
     if qrels is not None or run is not None:
-        others = (task, root, split, limit, prompt, write_run, write_qrels)
-        if qrels is None or run is None or any(option is not None for option in others):
+        others = (task, root, split, limit, prompt, softmax, rule, write_run, write_qrels)
+        flags = abstain or original or estimates or download
+        if qrels is None or run is None or flags or any(option is not None for option in others):
             raise BadInput("--qrels and --run go together and without a task; to write the run of a task: --write-run")
         report = _score_files(qrels, run, measure or _RUN_MEASURES, per_query)
     elif task is None or root is None:
@@ -70,35 +104,82 @@ def evaluate(
         for file in filter(None, (write_run, write_qrels)):
             if not file.parent.is_dir():  # said before the minutes of work, not after
                 raise BadInput(f"{file} cannot be written: there is no folder {file.parent}")
-        result = _measure(task.value, root, encoder, split, limit, prompt, measure)
+        from wordsight.evaluation import parse, parse_rule
+
+        chosen = [parse(name) for name in measure] if measure else None
+        decision = None if rule is None else parse_rule(rule)
+        loaded = _load(task.value, root, split, download, mirror)
+        result = _measure(
+            loaded if limit is None else loaded.sample(limit),
+            encoder,
+            prompts=prompt or None,
+            measures=chosen,
+            softmax=softmax,
+            abstain=abstain,
+            estimates=estimates,
+        )
         _write_files(result, write_run, write_qrels)
         report = result.as_json(per_query=per_query)
+        if rule is not None and decision is not None:
+            report["decision"] = {"rule": rule} | _decided(result, decision, per_query)
+        if original:
+            report["original"] = _original(result, decision)
     if as_json:
         typer.echo(json.dumps(report, ensure_ascii=False))
     else:
         _print_tables(report)
 
 
-def _measure(
-    task: str,
-    root: Path,
-    encoder: str,
-    split: str | None,
-    limit: int | None,
-    prompts: Sequence[str] | None,
-    measures: Sequence[str] | None,
-) -> TaskResult:
+def _load(task: str, root: Path, split: str | None, download: bool, mirror: str | None) -> RetrievalTask:
     from wordsight.datasets import load_task
-    from wordsight.evaluation import parse
+    from wordsight.errors import DatasetNotFound
+
+    if not download:
+        return load_task(task, root, split)
+    from wordsight.datasets.download import archive_of, fetch
+
+    archive = archive_of(task, split)
+    if not (root / archive.name).exists():  # else it was fetched, but perhaps not unpacked to the end
+        try:
+            return load_task(task, root, split)
+        except DatasetNotFound:
+            pass
+    with _progress(f"fetching {archive.name}") as progress:
+        fetch(archive, root, mirror=mirror, progress=progress)
+    return load_task(task, root, split)
+
+
+def _measure(task: RetrievalTask, encoder: str, **options: Unpack[TaskOptions]) -> TaskResult:
     from wordsight.experiment import run_task
     from wordsight.registry import load_encoder
 
-    chosen = [parse(name) for name in measures] if measures else None
-    loaded = load_task(task, root, split)
-    if limit is not None:
-        loaded = loaded.sample(limit)
-    with _progress() as progress:
-        return run_task(loaded, load_encoder(encoder), prompts=prompts or None, measures=chosen, progress=progress)
+    with _progress("reading pictures") as progress:
+        return run_task(task, load_encoder(encoder), progress=progress, **options)
+
+
+def _decided(result: TaskResult, rule: Selection, per_query: bool) -> dict[str, object]:
+    from wordsight.evaluation import evaluate_selection
+
+    found = evaluate_selection(rule.select(result.scores), result.query_ids, result.image_ids, result.task.qrels)
+    content: dict[str, object] = {"measures": {name: each.mean for name, each in found.intervals().items()}}
+    content["intervals"] = {name: [each.low, each.high] for name, each in found.intervals().items()}
+    content |= {"empty": len(found.empty), "left_out": len(found.left_out)}
+    return content | ({"per_query": found.per_query()} if per_query else {})
+
+
+def _original(result: TaskResult, rule: Selection | None) -> dict[str, object]:
+    from wordsight.evaluation import Assigned, OriginalProtocol, original_protocol
+
+    config = OriginalProtocol(rule=Assigned() if rule is None else rule)
+    found = original_protocol(result.scores, result.judgements.relevant, config).intervals()
+    return {
+        "galleries": config.galleries,
+        "candidates": config.candidates,
+        "rule": str(config.rule),
+        "seed": config.seed,
+        "measures": {name: each.mean for name, each in found.items()},
+        "intervals": {name: [each.low, each.high] for name, each in found.items()},
+    }
 
 
 def _write_files(result: TaskResult, run: Path | None, qrels: Path | None) -> None:
@@ -127,7 +208,7 @@ def _score_files(qrels: Path, run: Path, measures: Sequence[str], per_query: boo
 
 
 @contextmanager
-def _progress() -> Iterator[Progress | None]:
+def _progress(what: str) -> Iterator[Callable[[int, int | None], None] | None]:
     """Yield a callback that draws a bar on a terminal's stderr, or None where there is no terminal."""
     if not sys.stderr.isatty():
         yield None
@@ -136,28 +217,50 @@ def _progress() -> Iterator[Progress | None]:
     from rich.progress import Progress as Bar
 
     with Bar(console=Console(stderr=True), transient=True) as bar:
-        line = bar.add_task("reading pictures", total=None)
+        line = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(line, completed=done, total=total)
 
 
 def _print_tables(report: Mapping[str, object]) -> None:
     from rich.console import Console
 
-    console = Console(markup=False, highlight=False)
+    _print_part(report, Console(markup=False, highlight=False))
+
+
+def _print_part(report: Mapping[str, object], console: Console) -> None:
     for key, value in report.items():
         if key == "measures" and isinstance(value, dict):
-            console.print(_table("measure", value))
-        elif key in ("settings", "per_query") and isinstance(value, dict):
-            for name, item in value.items():
-                console.print(_table(name, item) if isinstance(item, dict) else f"{name}: {item}")
-        else:
+            console.print(_table("measure", value, report.get("intervals")))
+        elif key == "bins" and isinstance(value, list | tuple):
+            console.print(_bins(value))
+        elif key == "per_query" and isinstance(value, dict):
+            for name, values in value.items():
+                console.print(_table(name, values))
+        elif isinstance(value, dict) and key != "intervals":
+            console.print(f"{key}:")
+            _print_part(value, console)
+        elif key != "intervals":
             console.print(f"{key}: {value}")
 
 
-def _table(title: str, values: Mapping[str, float]) -> Table:
+def _table(title: str, values: Mapping[str, float], intervals: object = None) -> Table:
     from rich.table import Column, Table
 
     table = Table(Column(title), Column("value", justify="right"))
+    known: Mapping[str, Sequence[float]] = intervals if isinstance(intervals, dict) else {}
+    if known:
+        table.add_column("95 % interval", justify="right")
     for name, value in values.items():
-        table.add_row(name, f"{value:.4f}")
+        between = [f"{known[name][0]:.4f} - {known[name][1]:.4f}"] if name in known else []
+        table.add_row(name, f"{value:.4f}", *between)
+    return table
+
+
+def _bins(bins: Sequence[Mapping[str, float | None]]) -> Table:
+    from rich.table import Column, Table
+
+    names = ("low", "high", "count", "estimate", "right")
+    table = Table(*(Column(name, justify="right") for name in names))
+    for each in bins:
+        table.add_row(*("" if each[name] is None else f"{each[name]:.3g}" for name in names))
     return table

@@ -2,7 +2,7 @@
 
 Why not ir_measures or ranx: the first needs a compiled trec_eval, the second numba, pandas and scipy, several times
 the weight of this package; both take runs as dictionaries, where a matrix of scores is at hand here. What is needed
-fits one page of numpy; the tests check it against hand-worked cases and scikit-learn.
+fits one page of numpy; the tests check it against trec_eval to 1e-9, scikit-learn and hand-worked cases.
 
 Policies for what the formulas leave open (docs/evaluation.md): a query without a relevant image has no value and is
 left out and counted; a query that a run does not answer has the value 0; ignored images are taken out of the ranking

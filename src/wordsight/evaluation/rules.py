@@ -21,6 +21,9 @@ class TopK:
 
     k: int
 
+    def __str__(self) -> str:
+        return f"top:{self.k}"
+
     def __post_init__(self) -> None:
         if self.k < 0:
             raise ValueError(f"k must not be negative, got {self.k}")
@@ -39,6 +42,9 @@ class AtLeast:
 
     threshold: float
 
+    def __str__(self) -> str:
+        return f"at-least:{self.threshold:g}"
+
     def select(self, scores: Scores) -> NDArray[np.bool_]:
         """Return a mask of the same shape (queries, images)."""
         return np.asarray(scores >= self.threshold, dtype=np.bool_)  # never true of NaN
@@ -47,6 +53,9 @@ class AtLeast:
 @dataclass(frozen=True, slots=True)
 class Assigned:
     """Every image goes to the one query that scores it best: the cluster rule, ``KMeans.predict(x) == label``."""
+
+    def __str__(self) -> str:
+        return "assigned"
 
     def select(self, scores: Scores) -> NDArray[np.bool_]:
         """Return a mask of the same shape (queries, images) with one query a column; equal scores go to the first."""

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import ceil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PILImage
 
-from wordsight.errors import ImageError
+from wordsight.errors import BadInput, ImageError
 from wordsight.explain import ViewExplainer, boxes
+from wordsight.explain import explainer as make_explainer
 from wordsight.images import PictureInfo, read, read_bytes
 from wordsight.library import calibration
+from wordsight.library.hits import Answer
 from wordsight.protocols import Encoder, Image
 from wordsight.types import Box, Embeddings, SaliencyMap
 
 _MOST_PIXELS = 4_000_000  # of a picture that is explained: no view sees more
 _TOGETHER = 16  # pictures explained at a time
+_SIDE = 224  # of encoders that name none
 
 BoxMaker = Callable[[SaliencyMap, tuple[int, int]], Sequence[Box]]
 
@@ -27,13 +32,12 @@ BoxMaker = Callable[[SaliencyMap, tuple[int, int]], Sequence[Box]]
 class Explained:
     """Why one photo matches, or does not match, one text.
 
-    ``size`` (width, height) is that of the upright original in pixels, which ``boxes``, best first, count in; ``image``
-    may be smaller. ``match``: the estimate in [0, 1] that the photo shows it; ``None`` where there can be none.
+    ``size`` (width, height) is that of the upright original in pixels, which ``boxes``, best first, count in.
+    ``match``: the estimate in [0, 1] that the photo shows it; ``None`` where there can be none.
     """
 
     path: Path
     size: tuple[int, int]
-    image: Image
     saliency: SaliencyMap
     boxes: tuple[Box, ...]
     match: float | None
@@ -72,41 +76,79 @@ def explain_files(
     make_boxes: BoxMaker = boxes,
     estimator: Estimator | None = None,
     skipped: Callable[[Path, str], None] = lambda _path, _reason: None,
-) -> Iterator[list[Explained]]:
-    """Yield, for each photo that can be read, one ``Explained`` per text; the others go to ``skipped`` with the reason.
+    side: int = 0,
+) -> Iterator[tuple[Image, list[Explained]]]:
+    """Yield each photo that can be read with one ``Explained`` per text; the others go to ``skipped`` with the reason.
 
-    ``estimator`` adds match estimates. Photos pass in small groups, so memory does not grow with their number.
+    ``estimator`` adds match estimates. ``side``: what the caller draws of a photo, in pixels on the shorter side.
+    Photos pass in small groups, so memory does not grow with their number.
     """
+    side = max(side, _seen(explainer))
     for start in range(0, len(paths), _TOGETHER):
         opened = []
         for path in paths[start : start + _TOGETHER]:
             try:
-                opened.append((path, *open_to_explain(path)))
+                opened.append((path, *_opened(path, side)))
             except ImageError as error:
                 skipped(path, error.reason.removeprefix(f"{str(path)!r}: "))
         images = [image for _, image, _ in opened]
         matches = estimator(images, texts) if estimator is not None and images else None
         for row, ((path, image, info), maps) in enumerate(zip(opened, explainer.explain(images, texts), strict=True)):
             size = (info.width, info.height)
-            yield [
-                Explained(
-                    path,
-                    size,
-                    image,
-                    saliency,
-                    tuple(make_boxes(saliency, size)),
-                    None if matches is None else float(matches[row, column]),
-                )
-                for column, saliency in enumerate(maps)
-            ]
+            shares = [None] * len(texts) if matches is None else matches[row].tolist()
+            yield (
+                image,
+                [
+                    Explained(path, size, saliency, tuple(make_boxes(saliency, size)), match)
+                    for saliency, match in zip(maps, shares, strict=True)
+                ],
+            )
 
 
-def open_to_explain(path: Path) -> tuple[Image, PictureInfo]:
-    """Return a photo at no more pixels than explaining needs, and what is known of the original.
+def explain_hits(answer: Answer, explainer: ViewExplainer, *, make_boxes: BoxMaker = boxes) -> dict[Path, Explained]:
+    """Return why the hits of a search were found, by path; a hit that cannot be read is not there.
 
-    Raises ``ImageError``.
+    The map of a query with several texts is the weighted mean of theirs; what it takes away is taken away from each.
+    Raises ``BadInput`` for a query of pictures alone: what two pictures share is no text.
     """
-    picture = read(read_bytes(path), side=1024)
+    wanted = {term.text: term.weight for term in answer.query.terms if term.text is not None and term.weight > 0}
+    if not wanted:
+        raise BadInput("only texts can be explained, and this query looks for none: leave out --explain")
+    negative = tuple(term.text for term in answer.query.terms if term.text is not None and term.weight < 0)
+    if negative:
+        explainer = with_options(explainer, negative=negative)
+    weights = np.asarray(list(wanted.values()), np.float32) / sum(wanted.values())
+    found = {}
+    paths = [hit.path for hit in answer.hits]
+    for _, group in explain_files(paths, tuple(wanted), explainer, make_boxes=lambda *_: ()):
+        one = group[0]
+        mean = np.tensordot(weights, np.stack([each.saliency.values for each in group]), 1)
+        values = np.asarray(mean / max(float(mean.max()), 1e-12), np.float32)
+        saliency = replace(one.saliency, values=values, text=answer.query.source)
+        found[one.path] = replace(one, saliency=saliency, boxes=tuple(make_boxes(saliency, one.size)))
+    return found
+
+
+def with_options(explainer: ViewExplainer, **changes: Any) -> ViewExplainer:
+    """Return the explainer with other ``ExplainOptions``, the method kept."""
+    return make_explainer(explainer.encoder, explainer.method, replace(explainer.options, **changes))
+
+
+def quick(explainer: ViewExplainer) -> ViewExplainer:
+    """Return an explainer that looks once at each picture, at its middle size: for many pictures, drawn small."""
+    sides = explainer.options.sides
+    return with_options(explainer, sides=sides[len(sides) // 2 :][:1], crops=(1.0,), flip=False)
+
+
+def _seen(explainer: ViewExplainer) -> int:
+    """Return how many pixels along the side of a square picture its views look at."""
+    options = explainer.options
+    return ceil(max(options.sides, default=explainer.encoder.image_side or _SIDE) / min(options.crops))
+
+
+def _opened(path: Path, side: int) -> tuple[Image, PictureInfo]:
+    """Return a photo at no more pixels than are looked at, and what is known of the original; raises ``ImageError``."""
+    picture = read(read_bytes(path), side=ceil(side / 2))  # twice that is what it leaves on the shorter side
     image = picture.image
     if image.width * image.height > _MOST_PIXELS:
         scale = (_MOST_PIXELS / (image.width * image.height)) ** 0.5

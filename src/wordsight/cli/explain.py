@@ -14,6 +14,7 @@ from wordsight.errors import BadInput
 
 if TYPE_CHECKING:
     from wordsight.explain import ViewExplainer
+    from wordsight.protocols import Image
     from wordsight.types import Box, SaliencyMap
     from wordsight.why import Explained
 
@@ -75,7 +76,7 @@ def explain(
     could not be read, 2 error.
     """
     pictures, texts = _sorted(what)
-    from wordsight.cli.explained import record, sentence, smaller, to_figure
+    from wordsight.cli.explained import record, sentence, thumbnail, to_figure
     from wordsight.drawing import checked, remarks
     from wordsight.drawing.colours import table
 
@@ -95,15 +96,15 @@ def explain(
     notices = list(dict.fromkeys(line for text in texts for line in explainer.encoder.remarks(text)))
     cut = _cut(threshold)
     shown = []
-    for group in _explained(explainer, pictures, texts, _boxes(cut, most), unread):
+    for image, group in _explained(explainer, pictures, texts, _boxes(cut, most), unread, 2 * side):
         for one in group:
             _print(record(one, explainer, cut) if as_json else sentence(one))
             if preview:
-                _preview(one, colours)
+                _preview(image, one, colours)
         if map_file is not None:
             _save_maps(group, map_file)
         if out is not None:
-            shown += smaller(group, 2 * side)
+            shown.append((thumbnail(image, 2 * side), group))
     if out is not None and shown:
         to_figure(shown, explainer, out, colours=colours, side=side, sweep=sweep)
         notice(f"figure: {out.absolute().as_uri()}", quiet=quiet)
@@ -156,17 +157,12 @@ def _refuse_to_overwrite(file: Path | None, pictures: Sequence[Path]) -> None:
 
 
 def _explainer(name: str, method: str, negative: tuple[str, ...], against: tuple[str, ...]) -> ViewExplainer:
-    from dataclasses import replace
-
     from wordsight.explain import explainer
     from wordsight.registry import load_encoder
+    from wordsight.why import with_options
 
-    encoder = load_encoder(name)
-    made = explainer(encoder, method)
-    if not negative and not against:
-        return made
-    options = replace(made.options, negative=negative, contrast=against or made.options.contrast)
-    return explainer(encoder, made.method, options)
+    made = explainer(load_encoder(name), method)
+    return with_options(made, negative=negative, contrast=against or made.options.contrast)
 
 
 def _cut(threshold: float | None) -> float:
@@ -190,14 +186,21 @@ def _explained(
     texts: Sequence[str],
     make_boxes: Callable[[SaliencyMap, tuple[int, int]], Sequence[Box]],
     unread: list[str],
-) -> Iterator[list[Explained]]:
+    side: int,
+) -> Iterator[tuple[Image, list[Explained]]]:
     from wordsight.why import Estimator, explain_files
 
     def skip(path: Path, reason: str) -> None:
         unread.append(f"skipped {path}: {reason}")
 
     return explain_files(
-        pictures, texts, explainer, make_boxes=make_boxes, estimator=Estimator(explainer.encoder), skipped=skip
+        pictures,
+        texts,
+        explainer,
+        make_boxes=make_boxes,
+        estimator=Estimator(explainer.encoder),
+        skipped=skip,
+        side=side,
     )
 
 
@@ -209,13 +212,13 @@ def _print(line: str) -> None:
         sys.stdout.flush()
 
 
-def _preview(one: Explained, colours: str) -> None:
+def _preview(image: Image, one: Explained, colours: str) -> None:
     from wordsight.cli.explained import marked
     from wordsight.cli.preview import Graphics, detect, draw
 
     graphics = detect(sys.stdout)
     if graphics is not Graphics.NONE:
-        _print(draw(marked(one, colours), graphics))
+        _print(draw(marked(image, one, colours), graphics))
 
 
 def _save_maps(group: Sequence[Explained], file: Path) -> None:

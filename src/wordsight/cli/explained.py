@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image as PILImage
@@ -51,7 +50,7 @@ def record(one: Explained, explainer: ViewExplainer, threshold: float) -> str:
         "height": one.size[1],
         "encoder": explainer.encoder.name,
         "method": one.saliency.method,
-        "boxes": [box_members(box) for box in one.boxes],
+        "boxes": box_members(one.boxes),
         "map": {
             "width": columns,
             "height": rows,
@@ -64,13 +63,13 @@ def record(one: Explained, explainer: ViewExplainer, threshold: float) -> str:
     return json.dumps(members, allow_nan=False)
 
 
-def box_members(box: Box) -> dict[str, float]:
-    """Return a box as members of a JSON object."""
-    return {**box._asdict(), "score": round(float(box.score), 4)}
+def box_members(boxes: Sequence[Box]) -> list[dict[str, float]]:
+    """Return boxes as JSON objects."""
+    return [{**box._asdict(), "score": round(float(box.score), 4)} for box in boxes]
 
 
 def to_figure(
-    shown: Sequence[Explained],
+    shown: Sequence[tuple[Image, Sequence[Explained]]],
     explainer: ViewExplainer,
     file: Path,
     *,
@@ -78,9 +77,9 @@ def to_figure(
     side: int,
     sweep: bool,
 ) -> None:
-    """Write the figure, or with ``sweep`` the animation, of what was explained."""
+    """Write the figure, or with ``sweep`` the animation, of pictures and what was explained of each."""
     footer = f"0: speaks least, 1: most, in each map · method {explainer.method} · encoder {explainer.encoder.name}"
-    views = [_view(one) for one in shown]
+    views = [_view(image, one) for image, group in shown for one in group]
     if sweep:
         data = animate(list(frames(views, footer=footer, colours=colours, side=side)), file.suffix)
     else:
@@ -89,25 +88,25 @@ def to_figure(
         stream.write(data)
 
 
-def smaller(group: Sequence[Explained], side: int) -> list[Explained]:
-    """Return one picture's explanations with a picture, common to all, of at most ``side`` pixels."""
-    image = group[0].image.copy()
+def thumbnail(image: Image, side: int) -> Image:
+    """Return a picture of at most ``side`` pixels on its longer side."""
+    image = image.copy()
     image.thumbnail((side, side), PILImage.Resampling.LANCZOS)
-    return [replace(one, image=image) for one in group]
+    return image
 
 
-def marked(one: Explained, colours: str) -> Image:
+def marked(image: Image, one: Explained, colours: str) -> Image:
     """Return the heat map with its boxes, without captions, for a terminal."""
-    image = smaller([one], PREVIEW_SIDE)[0].image
+    image = thumbnail(image, PREVIEW_SIDE)
     heat = overlay(image, one.saliency.values, colours=colours)
     outlines = marks([(box, "") for box in one.boxes], original=one.size, at=(0, 0), drawn=image.size)
     return to_image(Scene(image.width, image.height, [Raster(0, 0, heat), *outlines], ""))
 
 
-def _view(one: Explained) -> View:
+def _view(image: Image, one: Explained) -> View:
     labels = [f"{one.saliency.text if rank == 0 else ''}{_share(box, one.boxes)}" for rank, box in enumerate(one.boxes)]
     return View(
-        image=one.image,
+        image=image,
         size=one.size,
         name=one.path.name,
         text=one.saliency.text,

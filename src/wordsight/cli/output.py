@@ -8,9 +8,11 @@ import io
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from enum import StrEnum
+from functools import partial
+from pathlib import Path
 from typing import IO
 from urllib.parse import quote_from_bytes
 
@@ -37,14 +39,24 @@ class Format(StrEnum):
     TREC = "trec"
 
 
-def write(answers: Answer | Sequence[Answer], format: Format | str, stream: IO[str] | IO[bytes]) -> None:
+def write(
+    answers: Answer | Sequence[Answer],
+    format: Format | str,
+    stream: IO[str] | IO[bytes],
+    *,
+    more: Mapping[Path, Mapping[str, object]] | None = None,
+) -> None:
     """Write the hits of one or several answers to ``stream``, in order.
+
+    ``more``: further members of the JSON objects, by the photo's path.
 
     The output is bytes: a text stream's buffer takes them where it has one. File names come out as the bytes they are,
     except in JSON and TREC, which are ASCII. A reader that has gone away (``| head -1``) ends the writing quietly.
     Raises ``ValueError`` for an unknown format.
     """
-    lines = _WRITERS[Format(format)]
+    lines = _WRITERS[Format(format)] if more is None else partial(_json, more=more)
+    if more is not None and Format(format) is not Format.JSON:
+        raise ValueError(f"only JSON has room for more members, not {format}")
     several = [answers] if isinstance(answers, Answer) else answers
     with quiet_pipe(stream):
         sink = _sink(stream)
@@ -96,11 +108,12 @@ def docid(hit: PhotoHit) -> str:
     return quote_from_bytes(os.fsencode(hit.path), safe=_DOCID_SAFE)
 
 
-def _json(answers: Iterable[Answer]) -> Iterator[bytes]:
+def _json(answers: Iterable[Answer], more: Mapping[Path, Mapping[str, object]] | None = None) -> Iterator[bytes]:
     for answer in answers:
         for hit in answer.hits:
             # Pure ASCII: undecodable bytes of names become \udcXX, and no name can break the line.
-            yield json.dumps(record(answer, hit), allow_nan=False).encode("ascii") + b"\n"
+            members = record(answer, hit) | dict((more or {}).get(hit.path, {}))
+            yield json.dumps(members, allow_nan=False).encode("ascii") + b"\n"
 
 
 def _csv(answers: Iterable[Answer]) -> Iterator[bytes]:

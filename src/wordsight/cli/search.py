@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from contextlib import ExitStack
 from enum import StrEnum
 from functools import partial
@@ -12,9 +13,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wordsight.cli.options import CatalogOption, EncoderOption, QuietOption, notice, open_library
+from wordsight.errors import BadInput
 
 if TYPE_CHECKING:
     from wordsight.library import Answer
+    from wordsight.protocols import Encoder
+    from wordsight.why import Explained
 
 _FILTERS = "Filters"
 _OUTPUT = "Output"
@@ -85,6 +89,10 @@ def search(
     html: Annotated[
         Path | None, typer.Option(help="Also write a contact sheet to this file.", rich_help_panel=_OUTPUT)
     ] = None,
+    explain: Annotated[
+        bool,
+        typer.Option("--explain", help="Show in --html and --json where each hit shows it.", rich_help_panel=_OUTPUT),
+    ] = False,
     preview: Annotated[bool, typer.Option(help="Thumbnails in the terminal.", rich_help_panel=_OUTPUT)] = False,
     quiet: QuietOption = False,
     verbose: Annotated[
@@ -96,6 +104,8 @@ def search(
 
     started = time.perf_counter()
     format = _format(json=as_json, csv=as_csv, paths=paths, paths0=zero, trec=trec)
+    if explain and html is None and format != "json":
+        raise BadInput("--explain adds to a contact sheet or to JSON: add --html FILE or --json")
     with ExitStack() as opened:
         library = opened.enter_context(open_library(encoder, catalog, for_texts=True))
         from wordsight.library import Filters  # after the text side has begun to load
@@ -126,9 +136,10 @@ def search(
         from wordsight.cli.table import nothing_matches
 
         notice(nothing_matches(answer))
-    _print(answer if found else _without_hits(answer), format)
+    why = _why(answer, library.encoder) if explain and found else None
+    _print(answer if found else _without_hits(answer), format, why)
     if html is not None and found:
-        _write_html(answer, html, quiet)
+        _write_html(answer, html, quiet, why)
     if preview and found:
         from wordsight.cli.preview import preview as show_thumbnails
 
@@ -145,8 +156,6 @@ def search(
 
 
 def _format(**chosen: bool) -> str | None:
-    from wordsight.errors import BadInput
-
     names = [name for name, wanted in chosen.items() if wanted]
     if len(names) > 1:
         raise BadInput(f"choose one output format, not {' and '.join(names)}")
@@ -159,7 +168,14 @@ def _without_hits(answer: Answer) -> Answer:
     return replace(answer, hits=())
 
 
-def _print(answer: Answer, format: str | None) -> None:
+def _why(answer: Answer, encoder: Encoder) -> dict[Path, Explained]:
+    from wordsight.explain import boxes, explainer
+    from wordsight.why import explain_hits, quick
+
+    return explain_hits(answer, quick(explainer(encoder)), make_boxes=partial(boxes, most=3))
+
+
+def _print(answer: Answer, format: str | None, why: Mapping[Path, Explained] | None) -> None:
     from wordsight.cli import output
 
     if format is None and sys.stdout.isatty():
@@ -168,12 +184,18 @@ def _print(answer: Answer, format: str | None) -> None:
         with output.quiet_pipe(sys.stdout):
             show(answer)
     else:
-        output.write(answer, format or output.Format.TEXT, sys.stdout)
+        more = None
+        if why is not None and format == "json":
+            from wordsight.cli.explained import box_members
+
+            more = {path: {"boxes": box_members(one.boxes)} for path, one in why.items()}
+        output.write(answer, format or output.Format.TEXT, sys.stdout, more=more)
 
 
-def _write_html(answer: Answer, file: Path, quiet: bool) -> None:
+def _write_html(answer: Answer, file: Path, quiet: bool, why: Mapping[Path, Explained] | None) -> None:
     from wordsight.cli.sheet import write_sheet
 
-    for reason in write_sheet(answer, file, title=answer.query.source or "Photo search"):
+    title = answer.query.source or "Photo search"
+    for reason in write_sheet(answer, file, title=title, why=() if why is None else [why]):
         notice(reason, quiet=quiet)
     notice(f"contact sheet: {file.absolute().as_uri()}", quiet=quiet)

@@ -2,43 +2,50 @@
 
 from __future__ import annotations
 
-import base64
-import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
-from PIL import features
-
+from wordsight.cli import sheet_why
+from wordsight.cli.data_uri import data_uri
 from wordsight.cli.files import whole_file
 from wordsight.cli.table import percent
 from wordsight.cli.text import printable
 from wordsight.errors import ImageError
 from wordsight.images import open_image
 from wordsight.library.hits import Answer, PhotoHit
-from wordsight.protocols import Image
+from wordsight.why import Explained
 
 THUMBNAIL_SIDE = 360
 """Longest side of a thumbnail, in pixels."""
 
 
 def write_sheet(
-    answers: Answer | Sequence[Answer], file: Path, *, title: str = "Photo search", side: int = THUMBNAIL_SIDE
+    answers: Answer | Sequence[Answer],
+    file: Path,
+    *,
+    title: str = "Photo search",
+    side: int = THUMBNAIL_SIDE,
+    why: Sequence[Mapping[Path, Explained]] = (),
 ) -> tuple[str, ...]:
     """Write the contact sheet, one section per answer, and return the reasons of the photos that could not be read.
 
-    Such photos get a placeholder. The file appears complete or not at all, and thumbnails pass one by one, so memory
-    does not grow with the hits. Raises ``BadInput`` where the file cannot be written.
+    Such photos get a placeholder. ``why``: for each answer, what explains its hits, by path; they get heat maps and
+    boxes, which a switch on the page shows and hides. The file appears complete or not at all, and thumbnails pass one
+    by one, so memory does not grow with the hits. Raises ``BadInput`` where the file cannot be written.
     """
     several = [answers] if isinstance(answers, Answer) else answers
     unread: list[str] = []
     with whole_file(file, "the contact sheet") as stream:
-        stream.writelines(_page(several, title, side, unread))
+        stream.writelines(_page(several, title, side, unread, why))
     return tuple(unread)
 
 
-def _page(answers: Sequence[Answer], title: str, side: int, unread: list[str]) -> Iterator[str]:
+def _page(
+    answers: Sequence[Answer], title: str, side: int, unread: list[str], why: Sequence[Mapping[Path, Explained]]
+) -> Iterator[str]:
     name = _text(title)
+    style = _STYLE + (sheet_why.STYLE if why else "")
     # The policy makes "needs no network" a promise that the browser keeps.
     yield (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -46,21 +53,23 @@ def _page(answers: Sequence[Answer], title: str, side: int, unread: list[str]) -
         "style-src 'unsafe-inline'\">\n"
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n<meta name="generator" content="wordsight">\n'
-        f"<title>{name}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<header>\n<h1>{name}</h1>\n"
+        f"<title>{name}</title>\n<style>{style}</style>\n</head>\n<body>\n<header>\n<h1>{name}</h1>\n"
     )
     if len(answers) > 1:
         yield '<nav aria-label="Queries"><ul>\n'
         for number, answer in enumerate(answers, start=1):
             yield f'<li><a href="#q{number}">{_text(answer.query.source)}</a></li>\n'
         yield "</ul></nav>\n"
+    if why:
+        yield sheet_why.switch()
     yield "</header>\n<main>\n"
     for number, answer in enumerate(answers, start=1):
-        yield from _section(answer, number, side, unread)
+        yield from _section(answer, number, side, unread, why[number - 1] if why else {})
     yield "</main>\n<footer>Made with wordsight. Scores compare photos of one query; match estimates compare anywhere."
     yield "</footer>\n</body>\n</html>\n"
 
 
-def _section(answer: Answer, number: int, side: int, unread: list[str]) -> Iterator[str]:
+def _section(answer: Answer, number: int, side: int, unread: list[str], why: Mapping[Path, Explained]) -> Iterator[str]:
     nothing = answer.nothing_matches or not answer.hits
     yield f'<section id="q{number}" aria-labelledby="h{number}"{" class=nothing" if nothing else ""}>\n'
     yield f'<h2 id="h{number}">{_text(answer.query.source)}</h2>\n<p class="summary">{_summary(answer)}</p>\n'
@@ -69,7 +78,7 @@ def _section(answer: Answer, number: int, side: int, unread: list[str]) -> Itera
     if answer.hits:
         yield "<ol>\n"
         for hit in answer.hits:
-            yield _card(hit, side, unread)
+            yield _card(hit, side, unread, why.get(hit.path))
         yield "</ol>\n"
     yield "</section>\n"
 
@@ -87,19 +96,21 @@ def _summary(answer: Answer) -> str:
     return f"{shown}; <strong>{likely}</strong> among them."
 
 
-def _card(hit: PhotoHit, side: int, unread: list[str]) -> str:
+def _card(hit: PhotoHit, side: int, unread: list[str], why: Explained | None) -> str:
     name = _text(hit.path.name)
     link = _text(hit.path.absolute().as_uri())
     ratio = min(max(hit.width / max(hit.height, 1), 0.6), 2.4)
     about = [f"<time>{hit.captured_at:%Y-%m-%d}</time>"] if hit.captured_at else []
     about += [_text(hit.camera)] if hit.camera else []
     about += [f"{hit.width:,} × {hit.height:,}"] if not about else []  # noqa: RUF001  # the sign for dimensions
+    layer = "" if why is None else sheet_why.layer(why)
+    where = "" if why is None else f'<span class="where hidden">{sheet_why.spoken(why)}</span>\n'
     return (
-        f'<li style="--r:{ratio:.3f}"><figure>\n<a class="photo" href="{link}">{_picture(hit, side, unread)}'
+        f'<li style="--r:{ratio:.3f}"><figure>\n<a class="photo" href="{link}">{_picture(hit, side, unread)}{layer}'
         f'<span class="rank" aria-hidden="true">{hit.rank}</span></a>\n'
         f'<figcaption><a class="name" href="{link}" title="{_text(str(hit.path))}" tabindex="-1">{name}</a>\n'
         f'<span class="numbers">{_match(hit)}<span class="score">score {hit.score:.3f}</span></span>\n'
-        f'<span class="about">{" · ".join(about)}</span>\n</figcaption>\n</figure></li>\n'
+        f'<span class="about">{" · ".join(about)}</span>\n{where}</figcaption>\n</figure></li>\n'
     )
 
 
@@ -115,7 +126,7 @@ def _match(hit: PhotoHit) -> str:
 
 
 def _picture(hit: PhotoHit, side: int, unread: list[str]) -> str:
-    """Return the thumbnail, or a placeholder with the reason. Overlays of a hit would go above the picture, here."""
+    """Return the thumbnail, or a placeholder with the reason."""
     alt = _text(f"Result {hit.rank}: {hit.path.name}")
     try:
         image = open_image(hit.path, side=side)
@@ -126,14 +137,7 @@ def _picture(hit: PhotoHit, side: int, unread: list[str]) -> str:
     image.thumbnail((side, side))
     # Decoding happens when the picture scrolls into view: sheets may hold thousands.
     size = f'width="{image.width}" height="{image.height}"'
-    return f'<img src="{_data_uri(image)}" alt="{alt}" {size} loading="lazy" decoding="async">'
-
-
-def _data_uri(image: Image) -> str:
-    kind, more = ("webp", {"method": 4}) if features.check("webp") else ("jpeg", {"optimize": True})
-    stream = io.BytesIO()
-    image.save(stream, kind, quality=80, **more)
-    return f"data:image/{kind};base64,{base64.b64encode(stream.getvalue()).decode('ascii')}"
+    return f'<img src="{data_uri(image)}" alt="{alt}" {size} loading="lazy" decoding="async">'
 
 
 def _text(text: str) -> str:

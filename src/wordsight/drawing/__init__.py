@@ -5,8 +5,20 @@
 
 from wordsight.drawing.figure import View, figure, frames
 from wordsight.drawing.fonts import remarks
-from wordsight.drawing.overlay import overlay
+from wordsight.drawing.overlay import overlay, veil
 from wordsight.drawing.save import SUFFIXES, animate, checked, encode
 from wordsight.drawing.scene import Scene
 
-__all__ = ["SUFFIXES", "Scene", "View", "animate", "checked", "encode", "figure", "frames", "overlay", "remarks"]
+__all__ = [
+    "SUFFIXES",
+    "Scene",
+    "View",
+    "animate",
+    "checked",
+    "encode",
+    "figure",
+    "frames",
+    "overlay",
+    "remarks",
+    "veil",
+]

@@ -30,6 +30,12 @@ def overlay(image: Image, values: NDArray[np.float32], *, colours: str = DEFAULT
     return PILImage.fromarray(blend(np.asarray(image.convert("RGB")), stretched(values, image.size), colours, strength))
 
 
+def veil(values: NDArray[np.float32], *, colours: str = DEFAULT, strength: float = STRENGTH) -> Image:
+    """Return the colours of a map (h, w) as an RGBA picture of its size, to be laid over the photo by a browser."""
+    alpha = (opacity(values, strength) * 255).round().astype(np.uint8)
+    return PILImage.fromarray(np.concatenate([coloured(values, colours), alpha[..., None]], axis=2))
+
+
 def blend(
     pixels: NDArray[np.uint8], values: NDArray[np.float32], colours: str = DEFAULT, strength: float = STRENGTH
 ) -> NDArray[np.uint8]:

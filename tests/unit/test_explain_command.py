@@ -25,7 +25,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Photos in the working folder: halves.png is red on the left, blue on the right."""
     monkeypatch.chdir(tmp_path)
     colour_image("red", "blue", size=64).save("halves.png")
-    colour_image("green", "green", "red", "green", size=128).save("stripes.jpg", quality=95)
+    colour_image("green", "green", "red", "green", size=128).save("stripes.png")
     return tmp_path
 
 
@@ -46,7 +46,7 @@ def records(*words: object) -> list[dict[str, object]]:
 
 
 def test_lines_and_objects_are_these(golden: Callable[[str, bytes], None], folder: Path) -> None:
-    words = ("halves.png", "stripes.jpg", "red", "a blue thing", "green")
+    words = ("halves.png", "stripes.png", "red", "a blue thing", "green")
     golden("explain.txt", run(*words).stdout.encode())
     got = run(*words, "--json").stdout.replace(json.dumps(str(folder))[1:-1], "/photos")
     golden("explain.json", got.encode())
@@ -70,12 +70,12 @@ def test_what_it_is_not_and_what_else_it_could_be_move_the_map() -> None:
 
 @pytest.mark.parametrize("name", ["why.png", "why.jpg", "why.webp", "WHY.PNG"])
 def test_figures(name: str) -> None:
-    result = run("halves.png", "stripes.jpg", "red", "-o", name)
+    result = run("halves.png", "stripes.png", "red", "-o", name)
     assert result.exit_code == 0, result.output
     assert f"figure: {Path(name).absolute().as_uri()}" in result.stderr
     with Image.open(name) as figure:
         assert figure.width > 2 * 64
-    assert sorted(path.name for path in Path().iterdir()) == sorted(["halves.png", "stripes.jpg", name]), "no leftovers"
+    assert sorted(path.name for path in Path().iterdir()) == sorted(["halves.png", "stripes.png", name]), "no leftovers"
 
 
 def test_svg_holds_the_text() -> None:
@@ -96,7 +96,7 @@ def test_maps_are_written() -> None:
     assert (maps.shape, maps.dtype) == ((2, 64, 64), np.float32)
     assert maps[0, :, :32].min() > maps[0, :, 32:].max()
     np.testing.assert_allclose(maps[0], maps[1][:, ::-1])
-    assert "one picture" in message("halves.png", "stripes.jpg", "red", "--map", "why.npy")
+    assert "one picture" in message("halves.png", "stripes.png", "red", "--map", "why.npy")
 
 
 def test_a_bad_picture_among_several_is_skipped_and_listed() -> None:
@@ -134,6 +134,36 @@ def test_bad_input_says_what_to_do(words: tuple[str, ...], said: str) -> None:
 def test_texts_may_be_names_of_folders_and_very_long() -> None:
     Path("red").mkdir()
     assert [row["text"] for row in records("halves.png", "red", "blue " * 900)] == ["red", "blue " * 900]
+
+
+def search(*words: object) -> Result:
+    return CliRunner().invoke(app, ["search", *map(str, words), "--encoder", "colours", "--all"])
+
+
+def test_search_explains_its_hits(folder: Path) -> None:
+    CliRunner().invoke(app, ["index", str(folder), "--encoder", "colours"])
+    found = {
+        Path(row["path"]).name: row
+        for row in map(json.loads, search("blue", "--json", "--explain").stdout.splitlines())
+    }
+    assert [(box["left"], box["right"]) for box in found["halves.png"]["boxes"]] == [(32, 64)]
+    assert found["stripes.png"]["boxes"] == []
+    less = search("red and blue", "-", "blue", "--json", "--explain")
+    halves = next(row for row in map(json.loads, less.stdout.splitlines()) if "halves" in row["path"])
+    assert [(box["left"], box["right"]) for box in halves["boxes"]] == [(0, 32)], "what is taken away speaks against"
+    assert "boxes" not in json.loads(search("blue", "--json").stdout.splitlines()[0])
+    assert search("blue", "--html", "hits.html", "--explain").exit_code == 0
+    page = Path("hits.html").read_text("utf-8")
+    assert page.count('<svg class="why"') == 2
+    assert "blue: right, 50 % of the photo." in page
+
+
+def test_search_says_what_cannot_be_explained(folder: Path) -> None:
+    CliRunner().invoke(app, ["index", str(folder), "--encoder", "colours"])
+    assert "add --html FILE or --json" in str(search("blue", "--explain").exception)
+    assert "only texts can be explained" in str(search("./halves.png", "--json", "--explain").exception)
+    both = search("red", "+", "./halves.png", "--json", "--explain")
+    assert json.loads(both.stdout.splitlines()[0])["boxes"]
 
 
 def test_statistics_of_maps() -> None:

@@ -11,13 +11,16 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
+import numpy as np
 import pytest
 from PIL import Image
 
+from wordsight.cli import sheet_why
 from wordsight.cli.sheet import write_sheet
 from wordsight.errors import BadInput
 from wordsight.library.hits import Answer, PhotoHit
-from wordsight.types import Query
+from wordsight.types import Box, Query, SaliencyMap
+from wordsight.why import Explained
 
 VOID = {"meta", "img", "br", "link", "input"}
 
@@ -168,3 +171,44 @@ def test_equal_answers_give_equal_bytes(photos: list[Path], tmp_path: Path) -> N
     write_sheet(answer, one)
     write_sheet(answer, two)
     assert one.read_bytes() == two.read_bytes()
+
+
+def explained(path: Path, text: str, boxes: tuple[Box, ...]) -> Explained:
+    values = np.linspace(0, 1, 12, dtype=np.float32).reshape(3, 4)
+    return Explained(path, (800, 600), SaliencyMap(values, text), boxes, None)
+
+
+def test_hits_are_explained_without_a_script(photos: list[Path], tmp_path: Path) -> None:
+    boxes = (Box(0, 0, 200, 150, 0.8), Box(600, 400, 800, 600, 0.2))
+    why = {photos[0]: explained(photos[0], "a <red>", boxes), photos[1]: explained(photos[1], "a <red>", ())}
+    answer = Answer(Query.of("a <red>"), tuple(hit(r, p) for r, p in enumerate(photos, 1)), 3)
+    page, _ = page_of(answer, tmp_path / "sheet.html", why=[why])
+    assert "script" not in {tag for tag, _ in page.elements}
+    layers = page.all("svg", class_="why")
+    assert [layer["viewbox"] for layer in layers] == ["0 0 800 600"] * 2
+    assert {layer["aria-hidden"] for layer in layers} == {"true"}
+    heat = Image.open(io.BytesIO(base64.b64decode(page.all("image")[0]["href"].split(",", 1)[1])))
+    assert (heat.size, heat.mode) == ((4, 3), "RGBA")
+    drawn = [(box["class"], box["x"], box["y"], box["width"], box["height"]) for box in page.all("rect")]
+    assert drawn[-1] == ("light", "0", "0", "200", "150"), "the best box lies on top"
+    assert len(drawn) == 2 * len(boxes)
+    assert "a <red>: upper left, 6 % of the photo, and 1 more." in page.text
+    assert "No place of the photo speaks for a <red>." in page.text
+    choices = page.all("input", type="radio", name="view")
+    assert [choice["id"] for choice in choices if "checked" in choice] == ["view-both"]
+    plain, _ = page_of(answer, tmp_path / "plain.html")
+    assert not plain.all("input")
+    assert "view-both" not in (tmp_path / "plain.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("box", "place"),
+    [
+        (Box(0, 0, 800, 600), "middle, 100 %"),
+        (Box(350, 0, 450, 90), "upper middle, 2 %"),
+        (Box(700, 250, 800, 350), "right, 2 %"),
+        (Box(0, 500, 100, 600), "lower left, 2 %"),
+    ],
+)
+def test_places_have_words(box: Box, place: str) -> None:
+    assert sheet_why.spoken(explained(Path("a.png"), "x", (box,))) == f"x: {place} of the photo."

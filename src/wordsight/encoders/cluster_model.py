@@ -14,6 +14,7 @@ from wordsight.clustering import Prototypes, TwoStageConfig, fit_prototypes, rec
 from wordsight.errors import BadInput
 from wordsight.features.base import Feature, WordFeature
 from wordsight.features.codebook_lists import DEFAULTS, learn, plan
+from wordsight.features.pixels import Batch
 from wordsight.features.projection import Projection, ProjectionConfig, fit_projection
 from wordsight.features.registry import Preset
 from wordsight.protocols import Image
@@ -74,7 +75,7 @@ class ClusterModel:
         """Return the pictures in the space of the prototypes, (n, d)."""
         parts = [np.empty((0, self.projection.dim), np.float32)]
         for start in range(0, len(images), _BATCH):
-            batch = images[start : start + _BATCH]
+            batch = Batch(images[start : start + _BATCH])
             parts.append(self.projection([feature(batch) for feature in self.features]))
         return np.concatenate(parts)
 

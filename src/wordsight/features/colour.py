@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from wordsight.features.base import Described, Vectors
 from wordsight.features.colourspace import SPACES, coarse_codes, coarse_values, converted
-from wordsight.features.pixels import cell_numbers, colour_squares, frozen, in_chunks
+from wordsight.features.pixels import cell_votes, colour_squares, frozen, in_chunks
 from wordsight.protocols import Image
 
 _MOST_BINS = 1 << 14
@@ -52,20 +52,17 @@ class ColourHistogram(Described):
 
     def __call__(self, images: Sequence[Image]) -> Vectors:
         """Return (n, dim) float32 in [0, 1], each row summing to 1."""
-        return in_chunks(images, self.side, self.dim, self._rows)
+        return in_chunks(images, colour_squares, self.side, self.dim, self._rows)
 
     @property
     def _colours(self) -> int:
         return self.first * self.second * self.third
 
-    def _rows(self, images: Sequence[Image]) -> Vectors:
-        pixels = colour_squares(images, self.side)
-        bins = _bin_table(self.space, (self.first, self.second, self.third))[coarse_codes(pixels)]
+    def _rows(self, levels: NDArray[np.uint8]) -> Vectors:
+        bins = _bin_table(self.space, (self.first, self.second, self.third))
         finest = 2 ** (self.levels - 1)
-        slots = finest**2 * self._colours
-        place = bins + cell_numbers(self.side, finest) * self._colours + np.arange(len(pixels))[:, None, None] * slots
-        votes = np.bincount(place.ravel(), minlength=len(pixels) * slots)
-        return self._pyramid(votes.reshape(len(pixels), finest, finest, self._colours).astype(np.float32))
+        votes = cell_votes(bins.take(coarse_codes(levels), mode="clip"), finest, self._colours)
+        return self._pyramid(votes.reshape(len(levels), finest, finest, self._colours).astype(np.float32))
 
     def _pyramid(self, votes: NDArray[np.float32]) -> Vectors:
         """Return (n, dim) from the counts in the finest cells: coarser levels are sums of four."""
@@ -104,10 +101,10 @@ class ColourMoments(Described):
 
     def __call__(self, images: Sequence[Image]) -> Vectors:
         """Return (n, dim) float32 in [-1, 1]."""
-        return in_chunks(images, self.side, self.dim, self._rows)
+        return in_chunks(images, colour_squares, self.side, self.dim, self._rows)
 
-    def _rows(self, images: Sequence[Image]) -> Vectors:
-        values = converted(colour_squares(images, self.side), self.space)
+    def _rows(self, levels: NDArray[np.uint8]) -> Vectors:
+        values = converted(levels, self.space)
         cell = self.side // self.grid
         cells = values.reshape(len(values), self.grid, cell, self.grid, cell, 3).transpose(0, 1, 3, 5, 2, 4)
         flat = cells.reshape(len(values), self.grid**2, 3, cell * cell)
@@ -120,9 +117,9 @@ class ColourMoments(Described):
 
 
 @lru_cache(maxsize=16)
-def _bin_table(space: str, bins: tuple[int, int, int]) -> NDArray[np.uint16]:
+def _bin_table(space: str, bins: tuple[int, int, int]) -> NDArray[np.intp]:
     """Return the table coarse colour -> bin; the axes' ranges are cut evenly."""
     low, high = SPACES[space]
     share = (coarse_values(space) - low) / (np.asarray(high) - low)
     place = np.clip((share * bins).astype(np.int64), 0, np.asarray(bins) - 1)
-    return frozen(((place[:, 0] * bins[1] + place[:, 1]) * bins[2] + place[:, 2]).astype(np.uint16))
+    return frozen(((place[:, 0] * bins[1] + place[:, 1]) * bins[2] + place[:, 2]).astype(np.intp))

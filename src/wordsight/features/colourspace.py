@@ -32,10 +32,13 @@ _TO_LAB = np.array(
 _BITS = 6
 
 
-def coarse_codes(pixels: NDArray[np.uint8]) -> NDArray[np.int32]:
+def coarse_codes(pixels: NDArray[np.uint8]) -> NDArray[np.intp]:
     """Return for (..., 3) sRGB levels the place of each colour, read to 6 bits a channel, in ``coarse_values``."""
-    short = (pixels >> np.uint8(8 - _BITS)).astype(np.int32)
-    codes: NDArray[np.int32] = (short[..., 0] << 2 * _BITS) | (short[..., 1] << _BITS) | short[..., 2]
+    short = pixels >> np.uint8(8 - _BITS)
+    codes = short[..., 0].astype(np.intp)
+    for channel in (1, 2):
+        codes <<= _BITS
+        codes += short[..., channel]
     return codes
 
 

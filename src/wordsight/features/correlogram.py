@@ -44,14 +44,14 @@ class Correlogram(Described):
 
     def __call__(self, images: Sequence[Image]) -> Vectors:
         """Return (n, dim) float32 in [0, 1]."""
-        return in_chunks(images, self.side, self.dim, self._rows)
+        return in_chunks(images, colour_squares, self.side, self.dim, self._rows)
 
     @property
     def _colours(self) -> int:
         return self.bins * self.bins * self.bins
 
-    def _rows(self, images: Sequence[Image]) -> NDArray[np.float64]:
-        bands = (np.arange(256) * self.bins // 256).astype(np.uint8)[colour_squares(images, self.side)]
+    def _rows(self, levels: NDArray[np.uint8]) -> NDArray[np.float64]:
+        bands = (np.arange(256) * self.bins // 256).astype(np.uint8)[levels]
         colours = (bands[..., 0] * np.uint8(self.bins) + bands[..., 1]) * np.uint8(self.bins) + bands[..., 2]
         rings = [2 * i + 1 for i in range(self.reach)]
         padded = np.pad(colours, ((0, 0), (rings[-1], rings[-1]), (rings[-1], rings[-1])), constant_values=_OUTSIDE)

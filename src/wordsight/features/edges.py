@@ -43,15 +43,15 @@ class Edges(Described):
 
     def __call__(self, images: Sequence[Image]) -> Vectors:
         """Return (n, dim) float32 in [0, 1]."""
-        return in_chunks(images, self.side, self.dim, self._rows)
+        return in_chunks(images, grey_squares, self.side, self.dim, self._rows)
 
-    def _rows(self, images: Sequence[Image]) -> NDArray[np.float64]:
-        codes = gradient_codes(grey_squares(images, self.side))
+    def _rows(self, levels: NDArray[np.uint8]) -> NDArray[np.float64]:
+        codes = gradient_codes(levels)
         cells = cell_numbers(self.side, self.grid)
         slots = self.grid * self.grid * self.bins
-        place = cells * self.bins + orientation_bins(self.bins, self.signed)[codes]
+        place = cells * self.bins + orientation_bins(self.bins, self.signed).take(codes, mode="clip")
         place += np.arange(len(codes))[:, None, None] * slots
-        edges = magnitudes()[codes] >= np.float32(self.threshold)
+        edges = magnitudes().take(codes, mode="clip") >= self.threshold
         votes = np.bincount(place[edges], minlength=len(codes) * slots).reshape(len(codes), -1, self.bins)
         counts = votes.sum(axis=-1, keepdims=True)
         share = counts / cell_sizes(self.side, self.grid)[:, None]

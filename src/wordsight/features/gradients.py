@@ -13,21 +13,25 @@ _SPAN = 511
 """Differences of two levels lie in [-255, 255]."""
 
 
-def gradient_codes(grey: NDArray[np.uint8]) -> NDArray[np.int32]:
+def gradient_codes(grey: NDArray[np.uint8]) -> NDArray[np.intp]:
     """Return for (..., h, w) levels the place of each pixel's central difference in the tables below.
 
     The outermost rows (columns) have no vertical (horizontal) difference, as in scikit-image.
     """
     levels = grey.astype(np.int16)
-    codes = np.full(grey.shape, (_SPAN * _SPAN) // 2, np.int32)
-    codes[..., 1:-1, :] += (levels[..., 2:, :] - levels[..., :-2, :]) * np.int32(_SPAN)
-    codes[..., 1:-1] += levels[..., 2:] - levels[..., :-2]
+    down, right = np.zeros((2, *grey.shape), np.int16)
+    np.subtract(levels[..., 2:, :], levels[..., :-2, :], out=down[..., 1:-1, :])
+    np.subtract(levels[..., 2:], levels[..., :-2], out=right[..., 1:-1])
+    codes: NDArray[np.intp] = down.astype(np.intp)
+    codes *= _SPAN
+    codes += right
+    codes += (_SPAN * _SPAN) // 2
     return codes
 
 
-def strongest(codes: NDArray[np.int32]) -> NDArray[np.int32]:
+def strongest(codes: NDArray[np.intp]) -> NDArray[np.intp]:
     """Return for (..., h, w, 3) codes the one of the channel with the largest gradient (Dalal and Triggs)."""
-    lengths = magnitudes()[codes]
+    lengths = magnitudes().take(codes, mode="clip")
     best = codes[..., 0].copy()
     longest = lengths[..., 0].copy()
     for channel in (1, 2):
@@ -38,10 +42,9 @@ def strongest(codes: NDArray[np.int32]) -> NDArray[np.int32]:
 
 
 @lru_cache(maxsize=1)
-def magnitudes() -> NDArray[np.float32]:
+def magnitudes() -> NDArray[np.float64]:
     """Return the table code -> length of the gradient."""
-    down, right = _components()
-    return frozen(np.hypot(down, right).astype(np.float32))
+    return frozen(np.hypot(*_components()))
 
 
 @lru_cache(maxsize=16)
@@ -69,16 +72,16 @@ def shared_votes(
     )
 
 
-def orientation_planes(codes: NDArray[np.int32], bins: int, signed: bool, centre: float = 0.5) -> NDArray[np.float32]:
+def orientation_planes(codes: NDArray[np.intp], bins: int, signed: bool, centre: float = 0.5) -> NDArray[np.float32]:
     """Return (n, bins, h, w) of (n, h, w) codes: each pixel's length of gradient, split between two directions."""
     lower_bins, lower_votes, upper_votes = shared_votes(bins, signed, centre)
     pixels = codes[0].size
     planes = np.zeros((len(codes), bins, *codes.shape[1:]), np.float32)
     flat = planes.reshape(-1)
-    lower = lower_bins[codes].astype(np.intp)
+    lower = lower_bins.take(codes, mode="clip").astype(np.intp)
     start = np.arange(codes.size).reshape(codes.shape) + np.arange(len(codes))[:, None, None] * (bins - 1) * pixels
-    flat[start + lower * pixels] = lower_votes[codes]
-    flat[start + (lower + 1) % bins * pixels] += upper_votes[codes]
+    flat[start + lower * pixels] = lower_votes.take(codes, mode="clip")
+    flat[start + (lower + 1) % bins * pixels] += upper_votes.take(codes, mode="clip")
     return planes
 
 

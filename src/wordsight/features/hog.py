@@ -8,7 +8,6 @@ from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from wordsight.features.base import Described, Vectors
@@ -60,37 +59,36 @@ class Hog(Described):
 
     def __call__(self, images: Sequence[Image]) -> Vectors:
         """Return (n, dim) float32 in [0, 1]."""
-        return in_chunks(images, self.side, self.dim, self._rows)
+        return in_chunks(images, colour_squares if self.colour else grey_squares, self.side, self.dim, self._rows)
 
     @property
     def _cells(self) -> int:
         return self.side // self.cell
 
-    def _rows(self, images: Sequence[Image]) -> Vectors:
+    def _rows(self, levels: NDArray[np.uint8]) -> Vectors:
         if self.colour:
-            channels = np.moveaxis(colour_squares(images, self.side), -1, 1)
-            codes = strongest(np.moveaxis(gradient_codes(channels), 1, -1))
+            codes = strongest(np.moveaxis(gradient_codes(np.moveaxis(levels, -1, 1)), 1, -1))
         else:
-            codes = gradient_codes(grey_squares(images, self.side))
+            codes = gradient_codes(levels)
         return self._blocks(self._shared(codes) if self.soft else self._counted(codes))
 
-    def _counted(self, codes: NDArray[np.int32]) -> NDArray[np.float32]:
+    def _counted(self, codes: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return (n, cells, cells, bins): each pixel votes for one cell and one bin."""
         lines = max(1, PIXELS_AT_ONCE // max(1, codes[:, : self.cell].size))  # of cells, that fit the cache together
         bands = [self._band(codes, top, min(top + lines, self._cells)) for top in range(0, self._cells, lines)]
         return np.concatenate(bands, axis=1)
 
-    def _band(self, codes: NDArray[np.int32], top: int, bottom: int) -> NDArray[np.float32]:
+    def _band(self, codes: NDArray[np.intp], top: int, bottom: int) -> NDArray[np.float32]:
         """Return the cells of the lines ``top`` to ``bottom``."""
-        part = codes[:, top * self.cell : bottom * self.cell, : self._cells * self.cell].astype(np.intp)
+        part = codes[:, top * self.cell : bottom * self.cell, : self._cells * self.cell]
         slots = (bottom - top) * self._cells * self.bins
-        place = _first_slots(self._cells, self.cell, self.bins)[: part.shape[1]]
-        place = place + orientation_bins(self.bins, self.signed)[part]
-        place += np.arange(len(part))[:, None, None] * slots
-        votes = np.bincount(place.ravel(), magnitudes()[part].ravel(), len(part) * slots)
+        directions = orientation_bins(self.bins, self.signed).take(part, mode="clip")  # faster than [part]
+        place = directions + _first_slots(self._cells, self.cell, self.bins)[: part.shape[1]]
+        place += np.arange(0, len(part) * slots, slots)[:, None, None]
+        votes = np.bincount(place.ravel(), magnitudes().take(part, mode="clip").ravel(), len(part) * slots)
         return (votes / self.cell**2).astype(np.float32).reshape(len(part), bottom - top, self._cells, self.bins)
 
-    def _shared(self, codes: NDArray[np.int32]) -> NDArray[np.float32]:
+    def _shared(self, codes: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return (n, cells, cells, bins): each pixel votes for the two closest cells each way and two bins."""
         planes = orientation_planes(codes, self.bins, self.signed)
         cells = pooled(planes, tuple((i + 0.5) * self.cell for i in range(self._cells)), self.cell)
@@ -98,16 +96,22 @@ class Hog(Described):
 
     def _blocks(self, cells: NDArray[np.float32]) -> Vectors:
         """Return (n, dim): overlapping blocks of cells, each normalised by L2-Hys."""
-        windows = sliding_window_view(cells, (self.block, self.block), axis=(1, 2))
-        blocks = np.moveaxis(windows, 3, -1).reshape(*windows.shape[:3], -1)
-        normed: Vectors = np.minimum(blocks / _length(blocks), _CLIP)
-        normed /= _length(normed)
-        return normed.reshape(len(cells), -1)
+        n, across = len(cells), self._cells - self.block + 1
+        blocks = np.empty((n, across, across, self.block, self.block, self.bins), np.float32)
+        for down in range(self.block):
+            for right in range(self.block):
+                blocks[:, :, :, down, right] = cells[:, down : down + across, right : right + across]
+        values = blocks.reshape(n * across * across, -1)
+        values *= _one_by_length(values)
+        np.minimum(values, np.float32(_CLIP), out=values)
+        values *= _one_by_length(values)
+        return blocks.reshape(n, -1)
 
 
-def _length(blocks: NDArray[np.float32]) -> NDArray[np.float32]:
-    length: NDArray[np.float32] = np.sqrt(np.einsum("...i,...i->...", blocks, blocks) + np.float32(_EPSILON**2))
-    return length[..., None]
+def _one_by_length(blocks: NDArray[np.float32]) -> NDArray[np.float32]:
+    squares = np.einsum("ij,ij->i", blocks, blocks) + np.float32(_EPSILON**2)
+    one_by: NDArray[np.float32] = np.float32(1) / np.sqrt(squares)
+    return one_by[:, None]
 
 
 @lru_cache(maxsize=16)

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from wordsight.features.base import Described, Vectors
 from wordsight.features.pixels import (
-    PIXELS_AT_ONCE,
-    cell_numbers,
     cell_sizes,
+    cell_votes,
     colour_squares,
     frozen,
     grey_squares,
@@ -26,6 +25,8 @@ KINDS = ("plain", "uniform", "rotation")
 _UNIT = 1 << 20
 """Weights of interpolation are whole numbers of this fraction: sums are exact, so flat places have one code only."""
 _MOST_POINTS = 16
+_BAND = 1 << 15
+"""Pixels at once: fewer and numpy's own time per call counts, more and the sums leave the cache."""
 _MANY = 4
 """With so many pixels a code it is cheaper to count plain codes and merge the counts than to rename each pixel's."""
 
@@ -75,33 +76,24 @@ class Lbp(Described):
 
     def __call__(self, images: Sequence[Image]) -> Vectors:
         """Return (n, dim) float32; the histogram of each cell sums to 1."""
-        return in_chunks(images, self.side, self.dim, self._rows)
+        return in_chunks(images, colour_squares if self.colour else grey_squares, self.side, self.dim, self._rows)
 
     @property
     def _codes(self) -> int:
         kinds = {"plain": 1 << self.points, "uniform": self.points * (self.points - 1) + 3, "rotation": self.points + 2}
         return kinds[self.kind]
 
-    def _rows(self, images: Sequence[Image]) -> NDArray[np.float64]:
+    def _rows(self, levels: NDArray[np.uint8]) -> NDArray[np.float64]:
         if self.colour:
-            levels = np.moveaxis(colour_squares(images, self.side), -1, 1).reshape(-1, self.side, self.side)
-        else:
-            levels = grey_squares(images, self.side)
-        codes = patterns(np.ascontiguousarray(levels), self.points, self.radius)
+            levels = np.moveaxis(levels, -1, 1).reshape(-1, self.side, self.side)
+        codes = patterns(levels, self.points, self.radius)
         if self.kind == "plain":
-            votes = self._counted(codes, self._codes)
+            votes = cell_votes(codes, self.grid, self._codes)
         elif self.side**2 < _MANY * self.grid**2 << self.points:
-            votes = self._counted(_names(self.points, self.kind)[codes], self._codes)
+            votes = cell_votes(_names(self.points, self.kind).take(codes, mode="clip"), self.grid, self._codes)
         else:
-            votes = _merged(self._counted(codes, 1 << self.points), _names(self.points, self.kind))
+            votes = _merged(cell_votes(codes, self.grid, 1 << self.points), _names(self.points, self.kind))
         return votes / cell_sizes(self.side, self.grid)[:, None]
-
-    def _counted(self, codes: NDArray[np.uint16], kinds: int) -> NDArray[np.intp]:
-        """Return (n, cells, kinds): how often each code below ``kinds`` occurs."""
-        slots = self.grid * self.grid * kinds
-        place = cell_numbers(self.side, self.grid) * kinds + codes
-        place += np.arange(len(codes))[:, None, None] * slots
-        return np.bincount(place.ravel(), minlength=len(codes) * slots).reshape(len(codes), -1, kinds)
 
 
 def patterns(levels: NDArray[np.uint8], points: int, radius: float) -> NDArray[np.uint16]:
@@ -110,13 +102,25 @@ def patterns(levels: NDArray[np.uint8], points: int, radius: float) -> NDArray[n
     Neighbour i lies at i/points of a turn, counted from the right against the clock; between pixels it is interpolated.
     """
     margin = int(np.ceil(radius))
-    padded = np.pad(levels, ((0, 0), (margin, margin), (margin, margin)), mode="edge")
+    padded = _with_edges(levels, margin)
     codes = np.empty(levels.shape, np.uint16)
-    step = max(1, PIXELS_AT_ONCE // max(1, levels[:, 0].size))  # lines that fit the cache together
+    step = max(1, _BAND // max(1, levels[:, 0].size))
     for top in range(0, levels.shape[1], step):
         band = slice(top, top + step)
         codes[:, band] = _band_codes(np.ascontiguousarray(padded[:, top : top + step + 2 * margin]), points, radius)
     return codes
+
+
+def _with_edges(levels: NDArray[np.uint8], margin: int) -> NDArray[np.uint8]:
+    """Return ``np.pad(..., mode="edge")`` of the pictures: that takes longer than their codes where they are small."""
+    n, height, width = levels.shape
+    padded = np.empty((n, height + 2 * margin, width + 2 * margin), np.uint8)
+    padded[:, margin:-margin, margin:-margin] = levels
+    padded[:, margin:-margin, :margin] = levels[:, :, :1]
+    padded[:, margin:-margin, -margin:] = levels[:, :, -1:]
+    padded[:, :margin] = padded[:, margin : margin + 1]
+    padded[:, -margin:] = padded[:, -margin - 1 : -margin]
+    return padded
 
 
 def _band_codes(padded: NDArray[np.uint8], points: int, radius: float) -> NDArray[np.unsignedinteger]:
@@ -131,23 +135,29 @@ def _band_codes(padded: NDArray[np.uint8], points: int, radius: float) -> NDArra
     inner = slice(reach, levels.size - reach)
     sums = _Sums(levels.astype(np.int32))
     threshold = sums[_UNIT, 0][inner]
-    kind = np.dtype(np.uint8 if points <= 8 else np.uint16)
-    codes: NDArray[np.unsignedinteger] = np.zeros(threshold.size, kind)
-    for neighbour in reversed(_circle(points, radius)):
+    between = np.empty(threshold.size, np.int32)
+    brighter = np.empty(threshold.size, np.bool_)
+    codes = np.zeros((2, levels.size), np.uint8)  # of neighbours 0 to 7 and of the others: bytes are fast
+    for place, neighbour in reversed(list(enumerate(_circle(points, radius)))):
         away = neighbour.down * width + neighbour.right
         there = slice(inner.start + away, inner.stop + away)
         below = slice(there.start + width, there.stop + width)
         if neighbour.upper == (_UNIT, 0):
-            brighter = levels[there] >= levels[inner]
+            np.greater_equal(levels[there], levels[inner], out=brighter)
         elif neighbour.lower == (0, 0):
-            brighter = sums[neighbour.upper][there] >= threshold
+            np.greater_equal(sums[neighbour.upper][there], threshold, out=brighter)
         else:
-            brighter = sums[neighbour.upper][there] + sums[neighbour.lower][below] >= threshold
-        codes += codes  # a shift to the left, but fast for bytes too
-        codes |= brighter.view(np.uint8)
-    found = np.zeros(padded.shape, codes.dtype)
-    found.reshape(-1)[inner] = codes
-    return found[:, margin:-margin, margin:-margin]
+            np.add(sums[neighbour.upper][there], sums[neighbour.lower][below], out=between)
+            np.greater_equal(between, threshold, out=brighter)
+        found = codes[place // 8, inner]
+        found += found  # a shift to the left
+        found |= brighter.view(np.uint8)
+    low: NDArray[np.uint8]
+    low, high = codes.reshape(2, *padded.shape)[:, :, margin:-margin, margin:-margin]
+    if points <= 8:
+        return low
+    both: NDArray[np.uint16] = low | high.astype(np.uint16) << np.uint16(8)
+    return both
 
 
 class _Sums(dict[tuple[int, int], NDArray[np.int32]]):

@@ -68,7 +68,11 @@ class Projection:
 
     def __call__(self, blocks: Sequence[Embeddings]) -> Embeddings:
         """Return (n, dim) for the statistics of n pictures, a list of (n, d) arrays."""
-        rows = np.concatenate([signed_sqrt(block) for block in blocks], axis=1)
+        rows = np.empty((len(blocks[0]), len(self.mean)), np.float32)
+        start = 0
+        for block in blocks:
+            signed_sqrt(block, out=rows[:, start : start + block.shape[1]])
+            start += block.shape[1]
         rows -= self.mean
         return np.asarray(rows @ self.matrix, np.float32)
 
@@ -148,12 +152,13 @@ def fit_projection(
     return Fitted(Projection(np.concatenate(means), matrix, tuple(weights), float(penalty)), held_out)
 
 
-def signed_sqrt(rows: Embeddings) -> Embeddings:
+def signed_sqrt(rows: Embeddings, out: Embeddings | None = None) -> Embeddings:
     """Return the square root of each value's size, with its sign: large counts no longer drown small ones.
 
     Perronnin, Sanchez and Mensink 2010, "Improving the Fisher kernel" (ECCV), section 3.2.
     """
-    return np.asarray(np.sign(rows) * np.sqrt(np.abs(rows)), np.float32)
+    sizes = np.abs(rows, out=out)
+    return np.copysign(np.sqrt(sizes, out=sizes), rows, out=sizes)
 
 
 def _scale(rows: Embeddings) -> NDArray[np.float32]:

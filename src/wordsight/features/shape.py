@@ -40,10 +40,10 @@ class Hu(Described):
 
     def __call__(self, images: Sequence[Image]) -> Vectors:
         """Return (n, 7) float32."""
-        return in_chunks(images, self.side, self.dim, self._rows)
+        return in_chunks(images, grey_framed, self.side, self.dim, self._rows)
 
-    def _rows(self, images: Sequence[Image]) -> NDArray[np.float64]:
-        moments = hu_moments(grey_framed(images, self.side))
+    def _rows(self, levels: NDArray[np.uint8]) -> NDArray[np.float64]:
+        moments = hu_moments(levels)
         size = np.log10(np.maximum(np.abs(moments), _FLOOR)) - np.log10(_FLOOR)
         signed: NDArray[np.float64] = np.copysign(size, moments)
         return signed
@@ -114,11 +114,11 @@ class Zernike(Described):
 
     def __call__(self, images: Sequence[Image]) -> Vectors:
         """Return (n, dim) float32, none negative."""
-        return in_chunks(images, self.side, self.dim, self._rows)
+        return in_chunks(images, grey_framed, self.side, self.dim, self._rows)
 
-    def _rows(self, images: Sequence[Image]) -> NDArray[np.float32]:
+    def _rows(self, levels: NDArray[np.uint8]) -> NDArray[np.float32]:
         inside, basis = _zernike_basis(self.side, self.degree)
-        disc = grey_framed(images, self.side).reshape(len(images), -1).take(inside, axis=1).astype(np.float32)
+        disc = levels.reshape(len(levels), -1).take(inside, axis=1).astype(np.float32)
         disc /= np.maximum(disc.sum(axis=1, keepdims=True), 1)
         # one product a picture, not of BLAS: products of a batch would round differently in another batch
         parts = [np.einsum("mp,p->m", basis, row) for row in disc]

@@ -40,13 +40,19 @@ class QuerySyntaxError(BadInput):
 
 
 class UnknownQuery(BadInput):
-    """A text that a closed encoder was not fitted on; ``near`` holds similar labels, best first."""
+    """A text that a closed encoder was not fitted on; ``near`` holds similar labels, best first, ``known`` all."""
 
-    def __init__(self, text: str, near: Sequence[str]) -> None:
-        hint = f"did you mean {', '.join(near)}?" if near else "it has no similar label"
+    def __init__(self, text: str, near: Sequence[str], known: Sequence[str] = ()) -> None:
+        hint = f"did you mean {', '.join(near)}?" if near else f"it has no similar label{_listed(known)}"
         super().__init__(f"this encoder knows only the labels it was fitted on, and {text!r} is none of them; {hint}")
         self.text = text
         self.near = tuple(near)
+
+
+def _listed(labels: Sequence[str]) -> str:
+    most = 20
+    more = f" and {len(labels) - most} more" if len(labels) > most else ""
+    return f"; it knows {', '.join(labels[:most])}{more}" if labels else ""
 
 
 class UnknownEncoder(BadInput):

@@ -23,7 +23,8 @@ CatalogOption: TypeAlias = Annotated[
     ),
 ]
 EncoderOption: TypeAlias = Annotated[
-    str, typer.Option(help="The encoder: a name, or the path of a model folder.", envvar="WORDSIGHT_ENCODER")
+    str,
+    typer.Option(help="The encoder: a name, or the path of a model folder or .wsc file.", envvar="WORDSIGHT_ENCODER"),
 ]
 QuietOption: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but results and errors.")]
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]

@@ -56,11 +56,11 @@ class WordReader:
             return Reading(np.eye(len(self._labels), dtype=np.float32)[place], None)
         meant = self._by_meaning(text)
         if meant is None:
-            raise UnknownQuery(text, self.near(text))
+            raise UnknownQuery(text, self.near(text), self._labels)
         return meant
 
     def near(self, text: str) -> tuple[str, ...]:
-        """Return up to three labels spelled like ``text``, best first; all labels where these are few and none is."""
+        """Return up to three labels spelled like ``text``, best first."""
         plain = {_plain(label): label for label in self._labels}
         found = difflib.get_close_matches(_plain(text), plain, n=_NEAR, cutoff=0.6)
         return tuple(plain[name] for name in found)

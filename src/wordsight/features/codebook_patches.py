@@ -18,6 +18,7 @@ from PIL import Image as PILImage
 from wordsight.clustering.kmeans import kmeans_large
 from wordsight.errors import BadInput
 from wordsight.features.base import Occurrences
+from wordsight.features.patches import contrast_normalised
 from wordsight.protocols import Image
 from wordsight.types import Embeddings
 
@@ -161,9 +162,7 @@ def _patches(pixels: NDArray[np.float32], config: PatchConfig) -> NDArray[np.flo
     """Return the patches of a picture, each without its mean and with unit contrast, (places ** 2, p)."""
     windows = np.lib.stride_tricks.sliding_window_view(pixels, (config.patch, config.patch), axis=(0, 1))
     rows = windows[:: config.stride, :: config.stride].reshape(config.places**2, -1)
-    rows = rows - rows.mean(axis=1, keepdims=True)
-    rows /= np.sqrt(np.einsum("np,np->n", rows, rows) / rows.shape[1] + np.float32(config.contrast))[:, None]
-    return np.asarray(rows, np.float32)
+    return contrast_normalised(rows, config.contrast)
 
 
 def _pooling(config: PatchConfig) -> NDArray[np.float32]:

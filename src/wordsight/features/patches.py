@@ -62,10 +62,15 @@ class Patches(Described):
         windows = sliding_window_view(levels, (self.size, self.size), axis=(1, 2))
         windows = windows[:, :: self.stride, :: self.stride].transpose(0, 1, 2, 4, 5, 3)
         patches: NDArray[np.float32] = windows.reshape(len(images), self.across, self.across, self.dim)
-        patches = np.subtract(patches, patches.mean(axis=-1, keepdims=True))
-        variance = np.einsum("...i,...i->...", patches, patches) / np.float32(self.dim)
-        patches /= np.sqrt(variance + np.float32(self.contrast))[..., None]
-        return patches
+        return contrast_normalised(patches, self.contrast)
+
+
+def contrast_normalised(patches: NDArray[np.float32], contrast: float) -> NDArray[np.float32]:
+    """Return (..., d) patches without their mean, divided by sqrt(variance + ``contrast``)."""
+    normed: NDArray[np.float32] = np.subtract(patches, patches.mean(axis=-1, keepdims=True))
+    variance = np.einsum("...i,...i->...", normed, normed) / np.float32(normed.shape[-1])
+    normed /= np.sqrt(variance + np.float32(contrast))[..., None]
+    return normed
 
 
 @dataclass(frozen=True, eq=False)

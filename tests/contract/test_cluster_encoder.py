@@ -44,7 +44,7 @@ def test_obeys_the_protocol(encoder: ClusterEncoder) -> None:
 def test_a_file_gives_the_same_encoder_through_the_registry(encoder: ClusterEncoder, tmp_path: Path) -> None:
     encoder.save(tmp_path / "colours.wsc")
     again = load_encoder(str(tmp_path / "colours.wsc"))
-    assert (again.name, again.fingerprint, again.dim) == ("colours", encoder.fingerprint, encoder.dim)
+    assert (again.name, again.fingerprint, again.dim) == ("colours.wsc", encoder.fingerprint, encoder.dim)
     pictures = [colour_image(colour) for colour in COLOURS]
     assert (again.encode_images(pictures) == encoder.encode_images(pictures)).all()
     check_encoder(again, texts=("red", "blue"))

@@ -49,7 +49,7 @@ class ClusterEncoder:
     @classmethod
     def load(cls, file: Path, *, texts: Callable[[], Encoder] | None = None) -> ClusterEncoder:
         """Read a ``.wsc`` file; nothing in it is executed. Raises ``ModelError`` for any that is not sound."""
-        return cls(cluster_file.read(file), name=file.stem, texts=texts)
+        return cls(cluster_file.read(file), name=file.name, texts=texts)
 
     def save(self, file: Path) -> None:
         """Write a ``.wsc`` file; raises ``BadInput`` where that cannot be done."""

@@ -37,7 +37,7 @@ def synthetic(request) -> tuple[np.ndarray, list[str], list[str], Qrels]:
     }
     grades[queries[7]] = {images[0]: 0}
     relevant = np.array([[grades[query].get(image, 0) for image in images] for query in queries])
-    # Every row holds other numbers, and none twice: what is relevant moves up by fractions that no two of them differ by.
+    # No number twice in a row: every grade moves its images up by another fraction.
     scores = (rng.permuted(np.tile(np.arange(IMAGES), (QUERIES, 1)), axis=1) + 80.25 * relevant) / IMAGES
     return scores.astype(np.float32), queries, images, Qrels(grades, {})
 
@@ -60,7 +60,9 @@ def test_measures_are_those_of_trec_eval(synthetic, depth) -> None:
             # trec_eval finds how many images are t/10 of R as int(t / 10 * R + 0.9): in floating point, and one too few
             # where the exact result is a whole number and a tenth. That cannot be for an R that 2 or 5 divides.
             counts = {query: sum(grade > 0 for grade in qrels.grades[query].values()) for query in values}
-            values = {query: value for query, value in values.items() if counts[query] % 2 == 0 or counts[query] % 5 == 0}
+            values = {
+                query: value for query, value in values.items() if counts[query] % 2 == 0 or counts[query] % 5 == 0
+            }
             assert len(values) > QUERIES / 3
         expected = {query: theirs[query][NAMES[name]] for query in values}
         assert values == pytest.approx(expected, rel=0, abs=1e-9), name

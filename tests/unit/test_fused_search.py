@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from wordsight.cli.app import build
 from wordsight.cli.output import write
-from wordsight.cli.search import FuseBy
+from wordsight.cli.search import FuseBy, _weighted
 from wordsight.cli.table import show
 from wordsight.errors import BadInput, EncoderMismatch, UnknownQuery
 from wordsight.fusion import Fusion
@@ -156,6 +156,27 @@ def test_the_command(libraries: list[Library], monkeypatch) -> None:
     assert outcome.exit_code == 0, outcome.output
     assert json.loads(outcome.stdout.splitlines()[0])["path"].endswith("blue.png")
     assert "5 pictures searched with colours and contrary" in outcome.stderr
+
+
+def test_weights_decide_who_counts(libraries: list[Library]) -> None:
+    alone = [hit.path for hit in libraries[1].search("red").hits]
+    assert [hit.path for hit in search_fused(libraries, "red", weights=(0.0, 1.0)).hits] == alone
+    with pytest.raises(BadInput, match="weight of at least 0"):
+        search_fused(libraries, "red", weights=(1.0, -1.0))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("holidays.wsc", (1.0, "holidays.wsc")),
+        ("0.25:holidays.wsc", (0.25, "holidays.wsc")),
+        ("2:mini", (2.0, "mini")),
+        ("C:/models/a", (1.0, "C:/models/a")),
+        ("hf-hub:org/name", (1.0, "hf-hub:org/name")),
+    ],
+)
+def test_weights_are_written_before_the_name(text: str, expected: tuple[float, str]) -> None:
+    assert _weighted(text) == expected
 
 
 def test_the_choices_are_the_ways_there_are() -> None:

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
+from re import fullmatch
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -53,7 +54,7 @@ def search(
     encoder: EncoderOption = "mini",
     fuse: Annotated[
         list[str] | None,
-        typer.Option(help="Rank by this encoder, too, and fuse the rankings; repeatable. `index --beside` adds it."),
+        typer.Option(help="Rank by this encoder, too, and fuse the rankings; 0.25:NAME counts a quarter; repeatable."),
     ] = None,
     fuse_by: Annotated[
         FuseBy, typer.Option(help="How: by reciprocal ranks, or by sums of scaled scores.")
@@ -124,8 +125,9 @@ def search(
         if fuse:
             from wordsight.library.fused import search_fused
 
-            others = [opened.enter_context(open_library(name, catalog)) for name in fuse]
-            find = partial(search_fused, [library, *others], how=fuse_by.value)
+            weights, names = zip(*map(_weighted, fuse), strict=True)
+            others = [opened.enter_context(open_library(name, catalog)) for name in names]
+            find = partial(search_fused, [library, *others], how=fuse_by.value, weights=(1.0, *weights))
         answer = find(words, top=top, within=within or (), filters=filters, matches_only=matches_only)
     for line in answer.notices:
         notice(line, quiet=quiet)
@@ -153,6 +155,14 @@ def search(
         if not nothing:
             notice("no photo passes the filters" if answer.searched == 0 else "no hit", quiet=quiet)
         raise typer.Exit(1)
+
+
+def _weighted(text: str) -> tuple[float, str]:
+    """Return the weight and the name of an encoder written as NAME or as 0.25:NAME."""
+    number, colon, name = text.partition(":")
+    if colon and name and fullmatch(r"\d+(\.\d+)?|\.\d+", number):
+        return float(number), name
+    return 1.0, text
 
 
 def _format(**chosen: bool) -> str | None:

@@ -23,6 +23,7 @@ def search_fused(
     *,
     top: int = 10,
     how: Fusion | str = Fusion.RRF,
+    weights: Sequence[float] | None = None,
     within: Sequence[Path | str] = (),
     filters: Filters | None = None,
     matches_only: bool = False,
@@ -33,7 +34,8 @@ def search_fused(
     photo that only others found counts as the next behind its last. An encoder with a closed vocabulary that does not
     know the query abstains, and a notice says so. The match estimate is that of the first encoder that has one; for a
     photo beyond its depth it is the least it gave, which is an upper bound. That nothing matches is said only where
-    every encoder that took part has estimates. ``ranks`` of a hit are its places with each encoder.
+    every encoder that took part has estimates. ``ranks`` of a hit are its places with each encoder. ``weights``: how
+    much each counts; ``None``: all the same.
 
     Raises ``UnknownQuery`` where no encoder knows the query, ``BadInput`` for encoders of one name, and as
     ``Library.search`` does.
@@ -50,7 +52,8 @@ def search_fused(
             silent[name] = error
     if not answers:
         raise next(iter(silent.values()))
-    hits = _fused(answers, Fusion(how))
+    given = dict(zip(names, [1.0] * len(names) if weights is None else weights, strict=True))
+    hits = _fused(answers, Fusion(how), [given[name] for name in answers])
     if matches_only:
         hits = [hit for hit in hits if hit.match is None or hit.match >= 0.5]
     first = next(iter(answers.values()))
@@ -69,14 +72,14 @@ def _depth(top: int) -> int:
     return max(200, 10 * top)
 
 
-def _fused(answers: dict[str, Answer], how: Fusion) -> list[PhotoHit]:
+def _fused(answers: dict[str, Answer], how: Fusion, weights: Sequence[float]) -> list[PhotoHit]:
     """Return all photos that some encoder found, sorted by ``(-fused score, path)``."""
     found = {name: {hit.path: hit for hit in answer.hits} for name, answer in answers.items()}
     photos = {path: hit for hits in reversed(found.values()) for path, hit in hits.items()}
     if not photos:
         return []
     matrices = [_scores(list(photos), hits) for hits in found.values()]
-    scores = fuse(matrices, how)[0]
+    scores = fuse(matrices, how, weights=weights)[0]
     estimated = next((hits for name, hits in found.items() if answers[name].calibrated), {})
     least = min((hit.match for hit in estimated.values() if hit.match is not None), default=None)
     fused = [

@@ -189,7 +189,7 @@ def view(size: tuple[int, int] = (64, 48), text: str = "a dog", **more: object) 
     image = more.pop("image", None) or Image.new("RGB", size, (10, 200, 10))
     values = np.float32([[0, 0.5], [0.5, 1]])
     defaults = {"name": "photo.jpg", "caption": "score 0.31", "boxes": ((Box(4, 4, 30, 30), f"{text} 62 %"),)}
-    return View(image, size, text=text, values=values, **(defaults | more))  # type: ignore[arg-type]
+    return View(image, size, title=text, values=values, **(defaults | more))  # type: ignore[arg-type]
 
 
 def test_the_colour_bar_goes_from_end_to_end() -> None:
@@ -231,6 +231,9 @@ def test_pictures_and_texts_make_a_grid() -> None:
     assert len(rasters) == 2 * 3
     assert len({shape.x for shape in rasters}) == 3
     assert len({shape.y for shape in rasters}) == 2
+    five = figure([view((300, 200), text, image=image) for text in ("a", "b", "c", "d")])
+    places = [(shape.x, shape.y) for shape in five.shapes if isinstance(shape, Raster)][:-1]
+    assert len({x for x, _ in places}) == 3, "five cells are three and two, not four and one"
     with pytest.raises(ValueError, match="at least one view"):
         figure([])
 
@@ -258,7 +261,7 @@ def test_svg_is_xml_that_keeps_the_text() -> None:
     assert "<&>" in texts
     assert len(list(root.iter(f"{SVG}image"))) == 3
     assert all(image.get("href", "").startswith("data:image/") for image in root.iter(f"{SVG}image"))
-    assert "what speaks for" in (root.findtext(f"{SVG}title") or "")
+    assert "heat map, a <dog>" in (root.findtext(f"{SVG}title") or "")
 
 
 def test_svg_and_pixels_draw_boxes_alike() -> None:

@@ -13,9 +13,12 @@ from typer.testing import CliRunner, Result
 
 from wordsight.cli.app import build
 from wordsight.errors import WordsightError
+from wordsight.cli.preview import Graphics
 from wordsight.explain.statistics import statistics
-from wordsight.testing import colour_image
+from wordsight.library import Library
+from wordsight.testing import ColourEncoder, colour_image
 from wordsight.types import SaliencyMap
+from wordsight.why import Estimator
 
 app = build()
 
@@ -118,6 +121,7 @@ def test_a_bad_picture_among_several_is_skipped_and_listed() -> None:
         (("halves.png", "red", "-o", "halves.png"), "is the picture to explain"),
         (("halves.png", "red", "-o", "./halves.png"), "is the picture to explain"),
         (("halves.png", "red", "-o", "why.bmp"), "written as .png"),
+        (("halves.png", "red", "-o", "why.svg", "--sweep"), "an animation is written as"),
         (("halves.png", "red", "-o", "nowhere/why.png"), "cannot write the figure"),
         (("halves.png", "red", "--colours", "rainbow"), "expected one of inferno"),
         (("halves.png", "red", "--method", "guess"), "has no method 'guess'; it has projected"),
@@ -134,6 +138,26 @@ def test_bad_input_says_what_to_do(words: tuple[str, ...], said: str) -> None:
 def test_texts_may_be_names_of_folders_and_very_long() -> None:
     Path("red").mkdir()
     assert [row["text"] for row in records("halves.png", "red", "blue " * 900)] == ["red", "blue " * 900]
+
+
+def test_previews_are_drawn_where_a_terminal_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "No preview" in run("halves.png", "red", "--preview").stderr
+    monkeypatch.setattr("wordsight.cli.preview.detect", lambda stream: Graphics.BLOCKS)
+    shown = run("halves.png", "red", "--preview").stdout
+    assert "\u2580" in shown
+    assert shown.index("halves.png") < shown.index("\u2580")
+
+
+def test_a_photo_by_itself_gets_the_estimate_of_a_catalogue_of_one(folder: Path) -> None:
+    (folder / "stripes.png").unlink()
+    with Library(ColourEncoder()) as library:
+        library.sync(folder)
+        (hit,) = library.search("red").hits
+    assert hit.match is not None
+    with Image.open("halves.png") as image:
+        alone = Estimator(ColourEncoder())([image.convert("RGB")], ["red"])
+    assert alone is not None
+    assert float(alone[0, 0]) == pytest.approx(hit.match, abs=1e-3)
 
 
 def search(*words: object) -> Result:

@@ -76,25 +76,14 @@ def explain(
     could not be read, 2 error.
     """
     pictures, texts = _sorted(what)
+    _check(pictures, out, map_file, colours=colours, sweep=sweep)
     from wordsight.cli.explained import record, sentence, thumbnail, to_figure
-    from wordsight.drawing import checked, remarks
-    from wordsight.drawing.colours import table
 
-    table(colours)  # before the work, not after it
-    if sweep and out is None:
-        raise BadInput("--sweep makes an animation: say where to with -o FILE.webp")
-    if out is not None and not sweep:
-        checked(out.suffix)
-    for file in (out, map_file):
-        _refuse_to_overwrite(file, pictures)
-    if map_file is not None and (len(pictures) > 1 or map_file.suffix.lower() != ".npy"):
-        raise BadInput(
-            f"--map writes the maps of one picture to a .npy file, got {len(pictures)} and {map_file.name!r}"
-        )
-    unread: list[str] = []
     explainer = _explainer(encoder, method, tuple(negative or ()), tuple(against or ()))
-    notices = list(dict.fromkeys(line for text in texts for line in explainer.encoder.remarks(text)))
     cut = _cut(threshold)
+    if preview:
+        _tell_of_preview(quiet)
+    unread: list[str] = []
     shown = []
     for image, group in _explained(explainer, pictures, texts, _boxes(cut, most), unread, 2 * side):
         for one in group:
@@ -105,16 +94,43 @@ def explain(
             _save_maps(group, map_file)
         if out is not None:
             shown.append((thumbnail(image, 2 * side), group))
+    for line in dict.fromkeys(line for text in texts for line in explainer.encoder.remarks(text)):
+        notice(line, quiet=quiet)
     if out is not None and shown:
         to_figure(shown, explainer, out, colours=colours, side=side, sweep=sweep)
-        notice(f"figure: {out.absolute().as_uri()}", quiet=quiet)
-        notices += remarks([*texts, *(path.name for path in pictures)]) if out.suffix.lower() != ".svg" else ()
-    for line in (*notices, *unread):
+        _tell_of_figure(out, [*texts, *(path.name for path in pictures)], quiet)
+    for line in unread:
         notice(line, quiet=quiet)
     if len(unread) == len(pictures):
         raise BadInput("no picture could be explained")
     if unread:
         raise typer.Exit(1)
+
+
+def _check(pictures: Sequence[Path], out: Path | None, map_file: Path | None, *, colours: str, sweep: bool) -> None:
+    """Refuse before the work what could not be written after it."""
+    from wordsight.drawing import checked
+    from wordsight.drawing.colours import table
+
+    table(colours)
+    if sweep and out is None:
+        raise BadInput("--sweep makes an animation: say where to with -o FILE.webp")
+    if out is not None:
+        checked(out.suffix, moving=sweep)
+    for file in (out, map_file):
+        _refuse_to_overwrite(file, pictures)
+    if map_file is not None and (len(pictures) > 1 or map_file.suffix.lower() != ".npy"):
+        raise BadInput(
+            f"--map writes the maps of one picture to a .npy file, got {len(pictures)} and {map_file.name!r}"
+        )
+
+
+def _tell_of_figure(out: Path, captions: Sequence[str], quiet: bool) -> None:
+    from wordsight.drawing import remarks
+
+    notice(f"figure: {out.absolute().as_uri()}", quiet=quiet)
+    for line in remarks(captions) if out.suffix.lower() != ".svg" else ():  # an SVG leaves fonts to its viewer
+        notice(line, quiet=quiet)
 
 
 def _sorted(words: Sequence[str]) -> tuple[list[Path], list[str]]:
@@ -219,6 +235,13 @@ def _preview(image: Image, one: Explained, colours: str) -> None:
     graphics = detect(sys.stdout)
     if graphics is not Graphics.NONE:
         _print(draw(marked(image, one, colours), graphics))
+
+
+def _tell_of_preview(quiet: bool) -> None:
+    from wordsight.cli.preview import Graphics, detect
+
+    if detect(sys.stdout) is Graphics.NONE:
+        notice("No preview: the output is no terminal that shows pictures; -o FILE writes a figure.", quiet=quiet)
 
 
 def _save_maps(group: Sequence[Explained], file: Path) -> None:

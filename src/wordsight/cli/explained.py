@@ -79,7 +79,7 @@ def to_figure(
 ) -> None:
     """Write the figure, or with ``sweep`` the animation, of pictures and what was explained of each."""
     footer = f"0: speaks least, 1: most, in each map · method {explainer.method} · encoder {explainer.encoder.name}"
-    views = [_view(image, one) for image, group in shown for one in group]
+    views = [to_view(image, one) for image, group in shown for one in group]
     if sweep:
         data = animate(list(frames(views, footer=footer, colours=colours, side=side)), file.suffix)
     else:
@@ -103,13 +103,14 @@ def marked(image: Image, one: Explained, colours: str) -> Image:
     return to_image(Scene(image.width, image.height, [Raster(0, 0, heat), *outlines], ""))
 
 
-def _view(image: Image, one: Explained) -> View:
+def to_view(image: Image, one: Explained) -> View:
+    """Return what a figure shows of a picture and what was explained of it."""
     labels = [f"{one.saliency.text if rank == 0 else ''}{_share(box, one.boxes)}" for rank, box in enumerate(one.boxes)]
     return View(
         image=image,
         size=one.size,
         name=one.path.name,
-        text=one.saliency.text,
+        title=one.saliency.text,
         caption=numbers(one),
         values=one.saliency.values,
         boxes=tuple(zip(one.boxes, labels, strict=True)),

@@ -31,14 +31,14 @@ class View:
     """One picture explained for one text: what a cell of a figure shows.
 
     ``image`` may be smaller than the original, whose ``size`` (width, height) the ``boxes`` count in; these come with
-    their labels, best first. ``values`` (h, w) in [0, 1] covers the whole picture. ``name`` is the picture's,
-    ``caption`` a line below the heat map.
+    their labels, best first. ``values`` (h, w) in [0, 1] covers the whole picture. ``name`` is the picture's;
+    ``title`` stands above the heat map, mostly its text, ``caption`` below it.
     """
 
     image: Image
     size: tuple[int, int]
     name: str
-    text: str
+    title: str
     caption: str
     values: NDArray[np.float32]
     boxes: tuple[tuple[Box, str], ...] = ()
@@ -93,7 +93,7 @@ def _unit(views: Sequence[View], side: int, colours: str, strength: float) -> li
     cells = [_Cell(first.name, picture, size, None)]
     for view in views:
         heat = overlay(picture, view.values, colours=colours, strength=strength)
-        cells.append(_Cell(view.text, heat, view.caption, view))
+        cells.append(_Cell(view.title, heat, view.caption, view))
     return cells
 
 
@@ -117,10 +117,11 @@ def _filter(image: Image, side: int) -> PILImage.Resampling:
 def _columns(units: Sequence[Sequence[_Cell]], width: int) -> int:
     if any(cell.picture.width > _WIDE * cell.picture.height for unit in units for cell in unit):
         return 1
+    most = max(2, min(5 if len(units) > 1 else 4, 2400 // width))
     longest = max(len(unit) for unit in units)
-    if longest == 2 and len(units) > 2:
+    if longest == 2 and len(units) > 1 and most >= 4:
         return 4  # two pictures a line
-    return min(longest, 5 if len(units) > 1 else 4, max(2, 2400 // width))
+    return -(-longest // -(-longest // most))  # lines of one length, as far as they can be
 
 
 def _lines(units: Sequence[Sequence[_Cell]], columns: int) -> list[list[_Cell]]:
@@ -181,7 +182,7 @@ def _described(views: Sequence[View]) -> str:
 
 def _sentence(view: View) -> str:
     where = f", marked in {len(view.boxes)} place{'s' if len(view.boxes) > 1 else ''}" if view.boxes else ""
-    return f"{view.name}: what speaks for {view.text!r}{where}"
+    return f"{view.name}: heat map, {view.title}{where}"
 
 
 def frames(views: Sequence[View], **options: object) -> Iterator[Scene]:

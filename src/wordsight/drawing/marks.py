@@ -61,13 +61,17 @@ def _placed(box: Box, original: tuple[int, int], at: tuple[int, int], drawn: tup
 def _plate(
     box: Place, size: tuple[int, int], at: tuple[int, int], drawn: tuple[int, int], taken: Sequence[Place]
 ) -> Place | None:
-    """Return where a label goes: above its box, inside at the top, below, inside at the bottom; or nowhere."""
+    """Return where a label goes: above its box, inside at the top, below, inside at the bottom; or nowhere.
+
+    Below a small box comes before inside it, where the label would hide what the box shows.
+    """
     width, height = size
     if width > drawn[0]:
         return None
     left, top, bottom = box[0], box[1], box[1] + box[3]
     x = max(min(left, at[0] + drawn[0] - width), at[0])
-    for y in (top - height, top, bottom, bottom - height):
+    inside = (top, bottom) if box[3] > 4 * height else (bottom, top)
+    for y in (top - height, *inside, bottom - height):
         plate = (x, y, width, height)
         if at[1] <= y <= at[1] + drawn[1] - height and not any(_overlap(plate, other) for other in taken):
             return plate

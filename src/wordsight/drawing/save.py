@@ -42,31 +42,23 @@ def animate(scenes: Sequence[Scene], suffix: str, seconds: float = 1.6) -> bytes
 
     Raises ``BadInput`` for another format.
     """
-    if suffix.lower() not in _MOVING:
-        raise BadInput(
-            f"an animation is written as {_listed(tuple(_MOVING))}, not as {suffix or 'a file without suffix'!r}"
-        )
-    kind = _available(_MOVING[suffix.lower()])
+    kind = _MOVING[checked(suffix, moving=True)]
     first, *rest = (to_image(scene) for scene in scenes)
     stream = io.BytesIO()
     first.save(stream, kind, save_all=True, append_images=rest, duration=round(seconds * 1000), loop=0)
     return stream.getvalue()
 
 
-def checked(suffix: str) -> str:
-    """Return the suffix in small letters; raises ``BadInput`` when no figure can be written so."""
-    if suffix.lower() not in SUFFIXES:
+def checked(suffix: str, *, moving: bool = False) -> str:
+    """Return the suffix in small letters; raises ``BadInput`` when no figure, or animation, can be written so."""
+    known = tuple(_MOVING) if moving else SUFFIXES
+    if suffix.lower() not in known:
         given = repr(suffix) if suffix else "a file without suffix"
-        raise BadInput(f"a figure is written as {_listed(SUFFIXES)}, told by the file's suffix; got {given}")
-    if suffix.lower() == ".webp":
-        _available("WEBP")
-    return suffix.lower()
-
-
-def _available(kind: str) -> str:
-    if kind == "WEBP" and not features.check("webp"):
+        what = "an animation" if moving else "a figure"
+        raise BadInput(f"{what} is written as {_listed(known)}, told by the file's suffix; got {given}")
+    if suffix.lower() == ".webp" and not features.check("webp"):
         raise BadInput("this Pillow was built without WebP: choose .png")
-    return kind
+    return suffix.lower()
 
 
 def _listed(suffixes: Sequence[str]) -> str:

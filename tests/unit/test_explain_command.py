@@ -12,8 +12,8 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from wordsight.cli.app import build
-from wordsight.errors import WordsightError
 from wordsight.cli.preview import Graphics
+from wordsight.errors import WordsightError
 from wordsight.explain.statistics import statistics
 from wordsight.library import Library
 from wordsight.testing import ColourEncoder, colour_image

@@ -13,6 +13,7 @@ from PIL import Image
 
 from wordsight.datasets import LOADERS, RetrievalTask, TaskKind, TaskQuery, load_task
 from wordsight.datasets.array_pickle import read_dict
+from wordsight.datasets.download import ARCHIVES
 from wordsight.errors import BadInput, DatasetNotFound, ImageError, WordsightError
 from wordsight.testing import colour_image
 
@@ -428,6 +429,7 @@ def test_missing_data_sets(tmp_path, name, expected, published):
         load_task(name, tmp_path / "nowhere")
     assert str(tmp_path / "nowhere" / expected) in str(caught.value)
     assert published in str(caught.value)
+    assert ("--download" in str(caught.value)) == (name in ARCHIVES)
 
 
 def test_unknown_tasks_and_splits(tmp_path):

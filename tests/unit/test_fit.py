@@ -1,5 +1,6 @@
 """``wordsight fit`` and what can be done with the encoder it writes."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,18 @@ def test_class_folders_then_index_then_search(classes: Path, photos: Path, tmp_p
         like = library.search(f"./{(photos / 'blue1.png')}".replace(".//", "/"), top=5)
     assert {hit.path.name[:-5] for hit in answer.hits} == {"green"}
     assert {hit.path.name[:-5] for hit in like.hits} == {"blue"}
+
+
+def test_class_folders_are_evaluated_on_the_pictures_that_were_not_fitted_on(classes: Path, tmp_path: Path) -> None:
+    output = tmp_path / "mine.wsc"
+    run(classes, "--features", "colour", "-n", 3, "-o", output)
+    words = ["evaluate", "--task", "folder", "--root", str(classes), "--encoder", str(output), "--json"]
+    found = json.loads(CliRunner().invoke(app, words, catch_exceptions=False).stdout)
+    assert (found["n_images"], found["skipped"], found["measures"]["accuracy"]) == (3, 9, 1.0)
+    run(classes, "--features", "colour", "-o", output)
+    error = CliRunner().invoke(app, words).exception
+    assert isinstance(error, WordsightError)
+    assert "was fitted on every picture of folder" in str(error)
 
 
 def test_of_a_large_folder_a_part_is_taken(classes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

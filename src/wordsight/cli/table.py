@@ -86,7 +86,7 @@ def _show_one(answer: Answer, console: Console, *, titled: bool) -> None:
     table.add_column("#", justify="right", style="dim")
     table.add_column("score", justify="right")
     for name in answer.encoders:
-        table.add_column(printable(name), justify="right", style="dim")
+        table.add_column(printable(Path(name).name), justify="right", style="dim")
     if with_match:
         table.add_column("match", no_wrap=True)
     if wide:

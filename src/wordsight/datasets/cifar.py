@@ -109,7 +109,7 @@ def _load(layout: _Layout, root: Path, split: str | None) -> RetrievalTask:
         if folder.is_dir():
             return _from_folders(layout, folder, split)
     expected = [root / names[0], root / layout.folder / names[0], root / split / "<class>" / "*.png"]
-    raise not_found(layout.title, expected, f"{PUBLISHED} ({layout.archive})")
+    raise not_found(layout.title, expected, f"{PUBLISHED} ({layout.archive})", fetched=True)
 
 
 def _from_batches(layout: _Layout, folder: Path, batches: Sequence[Path], split: str) -> RetrievalTask:
@@ -159,5 +159,5 @@ def _from_folders(layout: _Layout, folder: Path, split: str) -> RetrievalTask:
     queries, labelled = labelled_pictures(folder, class_folders(folder))
     if not labelled:
         expected = [folder / "<class>" / "*.jpg", folder / "<class>" / "*.png"]
-        raise not_found(layout.title, expected, f"{PUBLISHED} ({layout.archive})")
+        raise not_found(layout.title, expected, f"{PUBLISHED} ({layout.archive})", fetched=True)
     return single_label_task(layout.name, split, queries, labelled)

@@ -80,7 +80,7 @@ def caltech_folder(root: Path) -> Path:
     for folder in (root / _CALTECH, root / "caltech-101" / _CALTECH, root):
         if folder.is_dir() and (folder.name == _CALTECH or (folder / _BACKGROUND).is_dir()):
             return folder
-    raise not_found("Caltech-101", [root / _CALTECH / "<class>" / "image_0001.jpg"], CALTECH_PUBLISHED)
+    raise not_found("Caltech-101", [root / _CALTECH / "<class>" / "image_0001.jpg"], CALTECH_PUBLISHED, fetched=True)
 
 
 def labelled_files(root: Path) -> dict[str, list[Path]]:

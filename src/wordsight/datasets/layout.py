@@ -18,10 +18,14 @@ SPLITS = ("train", "training", "trainval", "val", "valid", "validation", "dev", 
 _FOR_TESTS = ("test", "testing", "val", "valid", "validation", "dev")
 
 
-def not_found(title: str, expected: Sequence[Path], published: str) -> DatasetNotFound:
-    """Return the error that names the paths expected and where the data set is published."""
+def not_found(title: str, expected: Sequence[Path], published: str, *, fetched: bool = False) -> DatasetNotFound:
+    """Return the error that names the paths expected and where the data set is published.
+
+    ``fetched``: whether ``datasets.download`` knows where to get it.
+    """
     paths = "\n".join(f"  {path}" for path in expected)
-    return DatasetNotFound(f"{title} was not found; expected one of\n{paths}\nIt is published at {published}")
+    hint = "; `wordsight evaluate --download` fetches it from there" if fetched else ""
+    return DatasetNotFound(f"{title} was not found; expected one of\n{paths}\nIt is published at {published}{hint}")
 
 
 def class_folders(root: Path, *, leave_out: Collection[str] = ()) -> dict[str, list[Path]]:

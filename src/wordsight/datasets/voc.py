@@ -9,7 +9,7 @@ from wordsight.datasets.task import RetrievalTask, TaskImage, TaskKind, TaskQuer
 from wordsight.errors import BadInput
 from wordsight.types import Qrels
 
-PUBLISHED = "http://host.robots.ox.ac.uk/pascal/VOC/voc2007/ (VOCtest_06-Nov-2007.tar)"
+PUBLISHED = "http://host.robots.ox.ac.uk/pascal/VOC/voc2007/ (VOCtest_06-Nov-2007.tar, VOCtrainval_06-Nov-2007.tar)"
 # The files join words that English keeps apart; all other class names are words already.
 WORDINGS = {"diningtable": "dining table", "pottedplant": "potted plant", "tvmonitor": "tv monitor"}
 _PRESENT, _DIFFICULT = 1, 0
@@ -28,7 +28,7 @@ def load_voc2007(root: Path, split: str | None = None) -> RetrievalTask:
         if files:
             return _read(base, split, files)
     expected = [root / tail / "ImageSets" / "Main" / f"aeroplane_{split}.txt" for tail in tails]
-    raise not_found("VOC2007", expected, PUBLISHED)
+    raise not_found("VOC2007", expected, PUBLISHED, fetched=True)
 
 
 def _read(base: Path, split: str, files: list[Path]) -> RetrievalTask:

@@ -17,6 +17,7 @@ _MODULES = {
     "recall": "index",
     "evaluate": "evaluate",
     "fit": "fit",
+    "compare": "compare",
 }
 
 

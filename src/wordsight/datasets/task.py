@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import partial
@@ -83,9 +83,12 @@ class RetrievalTask:
 
     def altered(self, change: Callable[[Image], Image]) -> RetrievalTask:
         """Return the task whose pictures go through ``change`` after they are decoded."""
-        return replace(
-            self, images=tuple(TaskImage(i.image_id, partial(_altered, i.load, change)) for i in self.images)
-        )
+        return replace(self, images=altered(self.images, change))
+
+
+def altered(images: Iterable[TaskImage], change: Callable[[Image], Image]) -> tuple[TaskImage, ...]:
+    """Return pictures that go through ``change`` after they are decoded."""
+    return tuple(TaskImage(image.image_id, partial(_altered, image.load, change)) for image in images)
 
 
 def _altered(load: Callable[[int | None], Image], change: Callable[[Image], Image], side: int | None) -> Image:

@@ -1,0 +1,199 @@
+"""The summary in plain words: every sentence follows from the numbers by a rule that stands here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from statistics import fmean
+
+from wordsight.comparison.results import Comparison, Curve, EngineResult, Test
+
+SIGNIFICANT = 0.05
+_CLEARLY = 1.5  # a cost is told as a difference from this ratio on
+
+
+def summarised(found: Comparison) -> tuple[str, ...]:
+    """Return the sentences of the summary, the most important first."""
+    parts = (_advice(found), _quality(found), _exemplars(found), _cost(found), _fusion(found), _robustness(found))
+    return tuple(sentence for part in (*parts, _unseen(found)) for sentence in part)
+
+
+def percent(share: float) -> str:
+    """Return a share in [0, 1] as a percentage with one digit."""
+    return f"{share * 100:.1f} %"
+
+
+def chance(p: float) -> str:
+    """Return a p value as it is usually written."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
+def best_of(found: Comparison, kind: str) -> EngineResult | None:
+    """Return the engine of a kind with the best main measure."""
+    able = [engine for engine in found.engines if engine.kind == kind]
+    return max(able, key=lambda engine: engine.means[found.task.main], default=None)
+
+
+def test_of(found: Comparison, first: str, second: str) -> Test | None:
+    """Return the test of the main measure between two engines, whichever was named first."""
+    for test in found.tests:
+        if test.measure == found.task.main and {test.first, test.second} == {first, second}:
+            return test
+    return None
+
+
+def crossing(curve: Curve, learned: float, engine: str) -> int | None:
+    """Return the fewest exemplars from which on the engine stays at or above ``learned``; ``None``: it does not."""
+    reached = None
+    for point in reversed(curve.lines[engine]):
+        if point.value < learned:
+            break
+        reached = int(point.at)
+    return reached
+
+
+def curve_of(found: Comparison, scenario: str) -> Curve | None:
+    """Return the curve of a scenario, where it was made."""
+    return next((curve for curve in found.curves if curve.scenario == scenario), None)
+
+
+def _advice(found: Comparison) -> Iterator[str]:
+    """Say which engine to use when."""
+    learned, classical = best_of(found, "learned"), best_of(found, "classical")
+    if learned is None or classical is None:
+        return
+    test = test_of(found, learned.name, classical.name)
+    labels = f"{len(found.task.labels)} labels"
+    curve = curve_of(found, "exemplars")
+    line = curve.lines.get(classical.name, ()) if curve is not None else ()
+    most = f" and up to {int(line[-1].at)} exemplars of each" if line else ""
+    if test is None or test.p_holm >= SIGNIFICANT:
+        yield (
+            f"For {labels}{most} of this kind, {learned.name} and {classical.name} cannot be told apart by "
+            f"{found.task.main}: take {learned.name} where there are no exemplars or any word may be asked for, else "
+            "the one that costs less."
+        )
+        return
+    if learned.means[found.task.main] > classical.means[found.task.main]:
+        yield f"For {labels}{most} of this kind, use {learned.name}; it needs no exemplars and reads any word."
+        return
+    start = crossing(curve, learned.means[found.task.main], classical.name) if curve is not None and line else None
+    under = f"under {start} exemplars of each use {learned.name}, from {start} on " if start else ""
+    others = f"for words that are no label only {learned.name} answers"
+    yield f"For {labels} of this kind, {under}use {classical.name}; {others}."
+
+
+def _quality(found: Comparison) -> Iterator[str]:
+    """Say how good the best engine of each family is, and whether the difference is more than chance."""
+    main = found.task.main
+    learned, classical = best_of(found, "learned"), best_of(found, "classical")
+    for engine in (learned, classical):
+        if engine is not None:
+            interval = engine.intervals[main]
+            yield (
+                f"{engine.name} reaches {main} {percent(interval.mean)} "
+                f"(95 % interval over the queries {percent(interval.low)} to {percent(interval.high)})."
+            )
+    if learned is None or classical is None:
+        return
+    for test in found.tests:
+        if {test.first, test.second} != {learned.name, classical.name}:
+            continue
+        better, worse = (test.first, test.second) if test.difference >= 0 else (test.second, test.first)
+        size = f"{abs(test.difference) * 100:.1f} points of {test.measure}"
+        if test.p_holm < SIGNIFICANT:
+            yield (
+                f"{better} is better than {worse} by {size} over {test.count:,} {test.over} "
+                f"({chance(test.p_holm)} after correction, effect {abs(test.effect):.2f})."
+            )
+        else:
+            yield (
+                f"Between {better} and {worse} there are {size} over {test.count:,} {test.over}: no more than "
+                f"chance may explain ({chance(test.p_holm)} after correction)."
+            )
+
+
+def _exemplars(found: Comparison) -> Iterator[str]:
+    """Say how many exemplars the classical engine needs to reach the learned one."""
+    curve, learned = curve_of(found, "exemplars"), best_of(found, "learned")
+    if curve is None or learned is None:
+        return
+    aim = learned.means[curve.measure]
+    for engine, points in curve.lines.items():
+        start = crossing(curve, aim, engine)
+        if start is not None:
+            yield f"{engine} reaches {learned.name} from {start} exemplars of each label on."
+        else:
+            few, many = points[0], points[-1]
+            yield (
+                f"{engine} does not reach {learned.name} ({curve.measure} {percent(aim)}) with up to {many.at} "
+                f"exemplars of a label: {percent(few.value)} with {few.at}, {percent(many.value)} with {many.at}."
+            )
+
+
+def _cost(found: Comparison) -> Iterator[str]:
+    """Say which family is faster and smaller, and what fitting takes."""
+    learned, classical = best_of(found, "learned"), best_of(found, "classical")
+    if learned is None or classical is None or learned.cost is None or classical.cost is None:
+        return
+    times = {engine.name: engine.cost.seconds_a_picture for engine in (learned, classical) if engine.cost}
+    fast, slow = sorted(times, key=lambda name: times[name])
+    ratio = times[slow] / times[fast]
+    each = f"{times[fast] * 1000:.1f} ms against {times[slow] * 1000:.1f} ms a picture on one core"
+    if ratio >= _CLEARLY:
+        yield f"{fast} encodes {ratio:.1f} times as fast as {slow}: {each}."
+    else:
+        yield f"{fast} and {slow} encode about as fast: {each}."
+    if classical.cost.fit_seconds is not None:
+        yield f"Fitting {classical.name} took {classical.cost.fit_seconds:.0f} s; {learned.name} needs none."
+
+
+def _fusion(found: Comparison) -> Iterator[str]:
+    """Say whether fusing the engines beats the best of them."""
+    main = found.task.main
+    fusion = best_of(found, "fusion")
+    single = [engine for engine in found.engines if engine.kind != "fusion"]
+    if fusion is None or len(single) < 2:
+        return
+    best = max(single, key=lambda engine: engine.means[main])
+    test = test_of(found, fusion.name, best.name)
+    gain = fusion.means[main] - best.means[main]
+    told = f"{fusion.name} reaches {main} {percent(fusion.means[main])}, {best.name} alone {percent(best.means[main])}"
+    if test is None or test.p_holm >= SIGNIFICANT:
+        yield f"Fusion beats no single engine beyond chance: {told}."
+    elif gain > 0:
+        yield f"Fusing the engines beats either: {told} ({chance(test.p_holm)} after correction)."
+    else:
+        yield f"Fusion does harm here: {told} ({chance(test.p_holm)} after correction)."
+
+
+def _robustness(found: Comparison) -> Iterator[str]:
+    """Say what share of its quality each engine keeps on spoiled pictures, and which scene hurts it most."""
+    curves = [curve for curve in found.curves if curve.scenario.startswith("robustness-")]
+    if not curves:
+        return
+    for engine in curves[0].lines:
+        kept = {}
+        for curve in curves:
+            clean, *spoiled = curve.lines[engine]
+            if clean.value > 0 and spoiled:
+                kept[curve.scenario.removeprefix("robustness-")] = fmean(p.value for p in spoiled) / clean.value
+        if kept:
+            worst = min(kept, key=lambda scene: kept[scene])
+            yield (
+                f"On spoiled pictures {engine} keeps {percent(fmean(kept.values()))} of its {curves[0].measure} on "
+                f"average; {worst} hurts it most ({percent(kept[worst])} kept)."
+            )
+
+
+def _unseen(found: Comparison) -> Iterator[str]:
+    """Say what the engines make of labels that the classical one was not fitted on."""
+    curve, learned = curve_of(found, "unseen"), best_of(found, "learned")
+    if curve is None or learned is None or learned.name not in curve.lines:
+        return
+    mine = fmean(point.value for point in curve.lines[learned.name])
+    closed = [name for name in curve.lines if name != learned.name and all(p.value == 0 for p in curve.lines[name])]
+    if closed:
+        yield (
+            f"Asked for labels that it was not fitted on, {' and '.join(closed)} abstains; {learned.name} finds them "
+            f"with {curve.measure} {percent(mine)}."
+        )

@@ -1,0 +1,286 @@
+"""The whole comparison: every engine under the conditions of the task, fusions, scenarios, costs, statistics."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+
+from wordsight.comparison.advice import summarised
+from wordsight.comparison.cache import Store
+from wordsight.comparison.choice import choose_engine
+from wordsight.comparison.cost import Cost, Fit, measure_cost
+from wordsight.comparison.judging import compared, disagreement, fused, judged
+from wordsight.comparison.machine import machine, peak_memory, versions
+from wordsight.comparison.material import Material
+from wordsight.comparison.measuring import cut, figures, main_measure, threshold_for
+from wordsight.comparison.results import Comparison, Curve, Disagreement, EngineResult, Point, Provenance, TaskFacts
+from wordsight.comparison.scenarios import Reach, Scenario, Value
+from wordsight.comparison.setup import CLASSICAL, Setup, digest
+from wordsight.comparison.workbench import Scored, Workbench
+from wordsight.datasets.task import TaskKind
+from wordsight.encoders import cluster_file
+from wordsight.encoders.cluster import ClusterEncoder
+from wordsight.errors import BadInput
+from wordsight.protocols import Encoder
+from wordsight.types import Scores
+
+Tell: TypeAlias = Callable[[str, int, int], None]
+"""Told what is being done, how many steps are done, and how many there are."""
+
+_QUERY_TEXTS = 8
+MODEL_FILE = "classical.wsc"
+"""The classical engine that was fitted, in the folder of the report."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is compared: ``encoders`` by the name that ``load_encoder`` knows, the classical engine or not, and how.
+
+    ``folder``: where a folder of one's own lies, which is then given an engine; ``command``: for the report.
+    """
+
+    encoders: Mapping[str, Encoder]
+    classical: bool
+    scenarios: tuple[Scenario, ...]
+    asked: str
+    seed: int
+    threads: int
+    command: str
+    folder: Path | None = None
+
+
+def compare(material: Material, plan: Plan, store: Store, tell: Tell = lambda *_: None) -> Comparison:
+    """Compare engines on one material.
+
+    What the store holds already is not done again. Raises ``BadInput`` for fewer than one engine, and as engines do.
+    """
+    return _Run(material, plan, store, tell).whole()
+
+
+class _Run:
+    """One comparison while it is made."""
+
+    def __init__(self, material: Material, plan: Plan, store: Store, tell: Tell) -> None:
+        self._material, self._plan, self._store, self._tell = material, plan, store, tell
+        self._bench = Workbench(material, plan.encoders, store, seed=plan.seed, threads=plan.threads)
+        self._names = [*plan.encoders, *([CLASSICAL] if plan.classical else [])]
+        if not self._names:
+            raise BadInput("expected at least one engine to compare")
+        self._done, self._all = 0, 1
+        self._started = time.perf_counter()
+        self._about = machine()
+
+    def whole(self) -> Comparison:
+        """Do everything."""
+        curves_of = [scenario for scenario in self._plan.scenarios if self._lines(scenario)]
+        setups = [setup for scenario in curves_of for setup in self._setups(scenario)]
+        self._all = len(self._names) * 2 + len(setups)
+        fit = self._fit() if self._plan.classical else None
+        answers = {name: self._answer(name) for name in self._names}
+        costs = {name: self._cost(name, fit if name == CLASSICAL else None) for name in self._names}
+        curves = tuple(self._curve(scenario, answers) for scenario in curves_of)
+        self._step("statistics")
+        everything = {**answers, **fused(answers)}
+        engines = tuple(self._judged(name, answer, costs) for name, answer in everything.items())
+        task = self._material.task
+        comparison = Comparison(
+            task=self._facts(),
+            engines=engines,
+            tests=compared(everything),
+            curves=curves,
+            disagreements=self._disagreements(answers),
+            choice=None,
+            summary=(),
+            notes=(*self._material.notes, *self._left_out()),
+            skipped=dict(self._material.skipped),
+            provenance=self._provenance(),
+        )
+        if self._plan.folder is not None:
+            prompts = {name: engine.label_prompts[0] for name, engine in self._engines.items()}
+            choice = choose_engine(answers, engines, prompts, self._plan.folder, task, seed=self._plan.seed)
+            comparison = replace(comparison, choice=choice)
+        return replace(comparison, summary=summarised(comparison))
+
+    def _context(self, engine: str) -> str:
+        fingerprint = self._plan.encoders[engine].fingerprint if engine in self._plan.encoders else engine
+        return digest(self._material.digest, fingerprint, self._plan.seed, versions(()))
+
+    def _step(self, what: str, steps: int = 0) -> None:
+        self._done += steps
+        self._tell(what, min(self._done, self._all), self._all)
+
+    def _fit(self) -> Fit:
+        """Fit the classical engine and keep it as a file, or take the one that is kept."""
+        key = digest("fit", self._context(CLASSICAL))
+        file = self._store.folder / MODEL_FILE
+        known = self._store.result(key)
+        if known is not None and file.is_file():
+            return Fit(**known)
+        self._step("fitting the classical engine")
+        started = time.perf_counter()
+        exemplars = self._material.exemplars
+        labels = () if exemplars is None else exemplars.labels
+        model = self._bench.variations.model(Setup(CLASSICAL), labels)
+        fit = Fit(round(time.perf_counter() - started, 2), peak_memory())
+        cluster_file.write(model, file)
+        self._store.keep(key, asdict(fit))
+        return fit
+
+    @cached_property
+    def _engines(self) -> dict[str, Encoder]:
+        """The engines by name, the classical one as its file says; ask after the fit."""
+        file = self._store.folder / MODEL_FILE
+        fitted: dict[str, Encoder] = {CLASSICAL: ClusterEncoder.load(file)} if self._plan.classical else {}
+        return {**self._plan.encoders, **fitted}
+
+    def _answer(self, name: str) -> Scored:
+        """Return the answer of an engine under the conditions of the task; its scores are kept."""
+        self._step(f"{name}: the gallery", 1)
+        self._bench.progress = lambda done, total: self._tell(
+            f"{name}: picture {done:,} of {total:,}", self._done, self._all
+        )
+        key = Setup(name).key(self._context(name))
+        fresh: list[Scored] = []
+
+        def scores() -> Scores:
+            fresh.append(self._bench.run(Setup(name)))
+            return fresh[0].scores
+
+        kept = self._store.array(f"{key}-scores", scores, lasting=True)
+        if not fresh:
+            estimates = self._store.array(f"{key}-estimates", lambda: np.empty(0, np.float32), lasting=True)
+            return Scored(self._material.task, kept, estimates if estimates.size else None)
+        given = fresh[0].estimates
+        self._store.array(f"{key}-estimates", lambda: np.empty(0, np.float32) if given is None else given, lasting=True)
+        return fresh[0]
+
+    def _cost(self, name: str, fit: Fit | None) -> Cost | None:
+        self._step(f"{name}: what it costs", 1)
+        key = digest("cost", self._context(name))
+        known = self._store.result(key)
+        if known is None:
+            opened = str(self._store.folder / MODEL_FILE) if name == CLASSICAL else name
+            engine, queries = self._engines[name], self._material.task.queries
+            texts = [text for query in queries for text in (*query.texts, query.query_id)][: 4 * _QUERY_TEXTS]
+            asked = [text for text in texts if engine.vocabulary is None or text in engine.vocabulary]
+            cost = measure_cost(opened, engine.dim, self._material.task.images, asked[:_QUERY_TEXTS], fit)
+            known = asdict(cost)
+            self._store.keep(key, known)
+        return Cost(**known)
+
+    def _lines(self, scenario: Scenario) -> list[str]:
+        """Return the engines that the scenario changes, none where the task is too small for it."""
+        open_ = [name for name, encoder in self._plan.encoders.items() if encoder.vocabulary is None]
+        if scenario.varies == "engine":
+            return ["learned engines"] if len(open_) > 1 else []
+        fitted = [CLASSICAL] if self._plan.classical else []
+        able = {Reach.EVERY: self._names, Reach.OPEN: open_, Reach.FITTED: fitted}[scenario.reach]
+        places = scenario.places(self._material.limits)
+        probe = scenario.setups("", places[0][1]) if places else []
+        return able if len(places) > 1 and all(self._bench.can_do(setup) for setup in probe) else []
+
+    def _left_out(self) -> tuple[str, ...]:
+        return tuple(
+            f"the scenario {scenario.name} was left out: {self._why_not(scenario)}"
+            for scenario in self._plan.scenarios
+            if not self._lines(scenario)
+        )
+
+    def _why_not(self, scenario: Scenario) -> str:
+        if scenario.varies == "wording":
+            return "no coarser and finer words are known for these labels"
+        if scenario.reach is Reach.FITTED and not self._plan.classical:
+            return "it varies the classical engine, which is not compared"
+        if scenario.reach is Reach.OPEN:
+            return "no learned engine is compared"
+        return "the task is too small for it"
+
+    def _setups(self, scenario: Scenario) -> list[Setup]:
+        places = scenario.places(self._material.limits)
+        return [s for name in self._lines(scenario) for _, value in places for s in scenario.setups(name, value)]
+
+    def _curve(self, scenario: Scenario, answers: Mapping[str, Scored]) -> Curve:
+        measure = scenario.measure or main_measure(self._material.task.kind)
+        able = self._lines(scenario)
+        lines = {}
+        for name in able:
+            points = []
+            for at, value in scenario.places(self._material.limits):
+                draws = [self._cell(scenario, setup, answers)[measure] for setup in scenario.setups(name, value)]
+                points.append(_point(at, draws))
+            lines[name] = tuple(points)
+        moving = {*able, *map(str, scenario.values)}
+        still = {name: figures(answers[name]).means[measure] for name in self._names if name not in moving}
+        fixed = dict(scenario.fixed)
+        return Curve(
+            scenario.name, scenario.question, scenario.axis, measure, fixed, scenario.logarithmic, lines, still
+        )
+
+    def _cell(self, scenario: Scenario, setup: Setup, answers: Mapping[str, Scored]) -> dict[str, float]:
+        """Return the figures of one experiment, made or kept."""
+        self._step(f"{scenario.name}: {setup.engine}", 1)
+        key = setup.key(self._context(setup.engine))
+        known = self._store.result(key)
+        if known is None:
+            if setup.accepted is not None:
+                answer = answers[setup.engine]
+                found = cut(answer, threshold_for(answer, setup.accepted))
+                known = {"F1": found.f1, "precision": found.precision, "recall": found.recall}
+            else:
+                result = figures(self._bench.run(setup))
+                known = {**result.means, "abstained": result.abstained}
+            self._store.keep(key, known)
+        return known
+
+    def _judged(self, name: str, answer: Scored, costs: Mapping[str, Cost | None]) -> EngineResult:
+        if name not in self._names:
+            about = f"of {' and '.join(self._names)}"
+            return judged(name, "fusion", answer, fingerprint="", about=about, cost=None)
+        encoder = self._engines[name]
+        closed = encoder.vocabulary
+        about = "any text" if closed is None else f"{len(closed)} labels"
+        if isinstance(encoder, ClusterEncoder):
+            learned = encoder.model.about
+            about += f", {learned.get('exemplars', '?')} exemplars, {learned.get('features', '?')}"
+        kind = "learned" if closed is None else "classical"
+        return judged(name, kind, answer, fingerprint=encoder.fingerprint, about=about, cost=costs[name])
+
+    def _disagreements(self, answers: Mapping[str, Scored]) -> tuple[Disagreement, ...]:
+        names: Sequence[str] = list(answers)
+        return tuple(disagreement(names[0], other, answers) for other in names[1:])
+
+    def _facts(self) -> TaskFacts:
+        material = self._material
+        captions = material.task.kind is TaskKind.CAPTION
+        return TaskFacts(
+            name=material.task.name,
+            kind=material.task.kind.value,
+            split=material.task.split,
+            labels=() if captions else tuple(query.query_id for query in material.task.queries),
+            images=len(material.task.images),
+            exemplars=None if material.pictures is None else len(material.pictures.items),
+            main=main_measure(material.task.kind),
+        )
+
+    def _provenance(self) -> Provenance:
+        return Provenance(
+            command=self._plan.command,
+            date=datetime.now(UTC).isoformat(timespec="minutes"),
+            seconds=round(time.perf_counter() - self._started, 1),
+            seed=self._plan.seed,
+            scenarios=self._plan.asked,
+            material=self._material.digest,
+            versions=versions(),
+            machine=self._about,
+        )
+
+
+def _point(at: Value, draws: Sequence[float]) -> Point:
+    return Point(at, round(float(np.mean(draws)), 6), round(min(draws), 6), round(max(draws), 6), len(draws))

@@ -51,6 +51,9 @@ def search(
     everything: Annotated[
         bool, typer.Option("--all", help="Show the nearest photos also where nothing matches.")
     ] = False,
+    min_score: Annotated[
+        float | None, typer.Option(help="Leave out photos that score less; `wordsight compare` finds a good value.")
+    ] = None,
     encoder: EncoderOption = "mini",
     fuse: Annotated[
         list[str] | None,
@@ -129,6 +132,9 @@ def search(
             others = [opened.enter_context(open_library(name, catalog)) for name in names]
             find = partial(search_fused, [library, *others], how=fuse_by.value, weights=(1.0, *weights))
         answer = find(words, top=top, within=within or (), filters=filters, matches_only=matches_only)
+    if min_score is not None:
+        answer = _scoring(answer, min_score)
+        everything = bool(answer.hits)  # the user's own threshold decides what matches
     for line in answer.notices:
         notice(line, quiet=quiet)
     # For people, ten wrong photos are worse than none; programs decide by the match estimate that they get.
@@ -170,6 +176,12 @@ def _format(**chosen: bool) -> str | None:
     if len(names) > 1:
         raise BadInput(f"choose one output format, not {' and '.join(names)}")
     return names[0] if names else None
+
+
+def _scoring(answer: Answer, least: float) -> Answer:
+    from dataclasses import replace
+
+    return replace(answer, hits=tuple(hit for hit in answer.hits if hit.score >= least))
 
 
 def _without_hits(answer: Answer) -> Answer:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from statistics import fmean
 
-from wordsight.comparison.results import Comparison, Curve, EngineResult, Test
+from wordsight.comparison.results import Comparison, Curve, Difference, EngineResult
+from wordsight.comparison.wording import chance, percent
 
 SIGNIFICANT = 0.05
 _CLEARLY = 1.5  # a cost is told as a difference from this ratio on
@@ -17,23 +18,13 @@ def summarised(found: Comparison) -> tuple[str, ...]:
     return tuple(sentence for part in (*parts, _unseen(found)) for sentence in part)
 
 
-def percent(share: float) -> str:
-    """Return a share in [0, 1] as a percentage with one digit."""
-    return f"{share * 100:.1f} %"
-
-
-def chance(p: float) -> str:
-    """Return a p value as it is usually written."""
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
-
-
 def best_of(found: Comparison, kind: str) -> EngineResult | None:
     """Return the engine of a kind with the best main measure."""
     able = [engine for engine in found.engines if engine.kind == kind]
     return max(able, key=lambda engine: engine.means[found.task.main], default=None)
 
 
-def test_of(found: Comparison, first: str, second: str) -> Test | None:
+def test_of(found: Comparison, first: str, second: str) -> Difference | None:
     """Return the test of the main measure between two engines, whichever was named first."""
     for test in found.tests:
         if test.measure == found.task.main and {test.first, test.second} == {first, second}:

@@ -4,53 +4,60 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from wordsight.comparison.measuring import best_threshold, cut, figures, main_measure
-from wordsight.comparison.results import Choice, EngineResult
+from wordsight.comparison.results import Choice
+from wordsight.comparison.wording import percent
 from wordsight.comparison.workbench import Scored
 from wordsight.datasets.task import RetrievalTask
 from wordsight.evaluation.measures import parse
 from wordsight.evaluation.statistics import bootstrap_interval
 
 
-def choose_engine(
-    answers: Mapping[str, Scored],
-    engines: Sequence[EngineResult],
-    prompts: Mapping[str, str],
-    folder: Path,
-    task: RetrievalTask,
-    *,
-    seed: int,
-) -> Choice | None:
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidate:
+    """An engine to choose from.
+
+    ``answer`` on the gallery; ``prompt``: the sentence that it puts a label into, at "{}"; ``fitted``: it must be, on
+    the user's pictures; ``seconds`` that it takes for a picture.
+    """
+
+    answer: Scored
+    prompt: str
+    fitted: bool
+    seconds: float = 0.0
+
+
+def choose_engine(candidates: Mapping[str, Candidate], folder: Path, *, seed: int) -> Choice | None:
     """Return the engine with the best main measure on half of the gallery, and its threshold with the best F1 there.
 
     The figures that it promises are those on the other half. Of equal engines, the one that takes less time for a
-    picture. ``prompts``: engine -> the sentence that a label is put into. ``None`` where a half has no picture of
-    any label.
+    picture. ``None`` where a half has no picture of any label.
     """
+    task = next(iter(candidates.values())).answer.task
     picking, confirming = _halves(task, seed)
     if not picking or not confirming:
         return None
     measure = main_measure(task.kind)
-    seconds = {engine.name: engine.cost.seconds_a_picture if engine.cost else 0.0 for engine in engines}
-    there = {name: part_of(answer, picking) for name, answer in answers.items()}
+    there = {name: part_of(candidate.answer, picking) for name, candidate in candidates.items()}
     value = {name: figures(answer).means[measure] for name, answer in there.items()}
-    best = min(value, key=lambda name: (-value[name], seconds[name]))
+    best = min(value, key=lambda name: (-value[name], candidates[name].seconds))
     threshold = best_threshold(there[best])
-    confirmed = part_of(answers[best], confirming)
+    confirmed = part_of(candidates[best].answer, confirming)
     interval = bootstrap_interval(list(figures(confirmed).values[parse(measure).name].values()), seed=seed)
     f1 = cut(confirmed, threshold).f1
-    others = ", ".join(f"{name} {_percent(value[name])}" for name in value if name != best)
+    others = ", ".join(f"{name} {percent(value[name])}" for name in value if name != best)
     sentence = (
         f"For these {len(task.queries)} labels use {best}: picked on {len(picking)} held-out pictures ({measure} "
-        f"{_percent(value[best])}{', against ' + others if others else ''}), it reaches {measure} "
-        f"{_percent(interval.mean)} on {len(confirming)} others. A score of {threshold:.3f} or more is a match "
-        f"(F1 {_percent(f1)} there)."
+        f"{percent(value[best])}{', against ' + others if others else ''}), it reaches {measure} "
+        f"{percent(interval.mean)} on {len(confirming)} others. A score of {threshold:.3f} or more is a match "
+        f"(F1 {percent(f1)} there)."
     )
-    closed = next(engine for engine in engines if engine.name == best).kind == "classical"
+    asked = candidates[best].prompt.replace("{}", task.queries[0].texts[0])
     return Choice(
         engine=best,
         threshold=round(threshold, 5),
@@ -59,7 +66,7 @@ def choose_engine(
         value=interval,
         f1=round(f1, 5),
         sentence=sentence,
-        commands=_commands(best, closed, folder, prompts[best].replace("{}", task.queries[0].texts[0]), threshold),
+        commands=_commands(best, candidates[best].fitted, folder, asked, threshold),
     )
 
 
@@ -84,11 +91,11 @@ def _halves(task: RetrievalTask, seed: int) -> tuple[list[str], list[str]]:
     return halves
 
 
-def _commands(engine: str, closed: bool, folder: Path, word: str, threshold: float) -> tuple[str, ...]:
+def _commands(engine: str, fitted: bool, folder: Path, word: str, threshold: float) -> tuple[str, ...]:
     """Return what to type next; the classical engine is fitted anew, now on all pictures."""
     where, said = shlex.quote(str(folder)), shlex.quote(word)
     least = f"--min-score {threshold:.3f}"
-    if not closed:
+    if not fitted:
         return (
             f"wordsight index {where} --encoder {engine}",
             f"wordsight search {said} --in {where} --encoder {engine} {least}",
@@ -100,7 +107,3 @@ def _commands(engine: str, closed: bool, folder: Path, word: str, threshold: flo
         f"wordsight index {where} --encoder {file} --beside",
         f"wordsight search {said} --in {where} --encoder {file} {least}",
     )
-
-
-def _percent(share: float) -> str:
-    return f"{share * 100:.1f} %"

@@ -19,7 +19,7 @@ from wordsight.comparison.measuring import (
     precision_curve,
     truth,
 )
-from wordsight.comparison.results import Disagreement, EngineResult, QueryHits, Test
+from wordsight.comparison.results import Difference, Disagreement, EngineResult, QueryHits
 from wordsight.comparison.workbench import Scored
 from wordsight.datasets.task import TaskKind
 from wordsight.errors import BadInput
@@ -78,7 +78,7 @@ def judged(name: str, kind: str, scored: Scored, *, fingerprint: str, about: str
     )
 
 
-def compared(answers: Mapping[str, Scored]) -> tuple[Test, ...]:
+def compared(answers: Mapping[str, Scored]) -> tuple[Difference, ...]:
     """Test every two engines: on the queries, and on the pictures where each has one label; Holm over all tests."""
     found = {name: figures(answer) for name, answer in answers.items()}
     tests = [test for first, second in combinations(found, 2) for test in _tests(first, second, found, answers)]
@@ -86,7 +86,9 @@ def compared(answers: Mapping[str, Scored]) -> tuple[Test, ...]:
     return tuple(replace(test, p_holm=p) for test, p in zip(tests, corrected, strict=True))
 
 
-def _tests(first: str, second: str, found: Mapping[str, Figures], answers: Mapping[str, Scored]) -> Iterator[Test]:
+def _tests(
+    first: str, second: str, found: Mapping[str, Figures], answers: Mapping[str, Scored]
+) -> Iterator[Difference]:
     measure = parse(main_measure(answers[first].task.kind))
     for each, over in ((measure, "queries"), (parse("accuracy"), "pictures")):
         mine, theirs = found[first].values.get(each.name), found[second].values.get(each.name)
@@ -94,7 +96,7 @@ def _tests(first: str, second: str, found: Mapping[str, Figures], answers: Mappi
             continue
         test = paired_test(list(mine.values()), [theirs[key] for key in mine])
         interval = test.interval
-        yield Test(
+        yield Difference(
             measure=each.mean_name,
             over=over,
             count=len(mine),

@@ -65,7 +65,7 @@ class EngineResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
+class Difference:
     """A paired randomisation test between two engines on one measure; ``p_holm`` is corrected for all tests here."""
 
     measure: str
@@ -150,7 +150,7 @@ class Comparison:
 
     task: TaskFacts
     engines: tuple[EngineResult, ...]
-    tests: tuple[Test, ...]
+    tests: tuple[Difference, ...]
     curves: tuple[Curve, ...]
     disagreements: tuple[Disagreement, ...]
     choice: Choice | None

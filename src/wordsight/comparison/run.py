@@ -14,7 +14,7 @@ import numpy as np
 
 from wordsight.comparison.advice import summarised
 from wordsight.comparison.cache import Store
-from wordsight.comparison.choice import choose_engine
+from wordsight.comparison.choice import Candidate, choose_engine
 from wordsight.comparison.cost import Cost, Fit, measure_cost
 from wordsight.comparison.judging import compared, disagreement, fused, judged
 from wordsight.comparison.machine import machine, peak_memory, versions
@@ -89,7 +89,6 @@ class _Run:
         self._step("statistics")
         everything = {**answers, **fused(answers)}
         engines = tuple(self._judged(name, answer, costs) for name, answer in everything.items())
-        task = self._material.task
         comparison = Comparison(
             task=self._facts(),
             engines=engines,
@@ -103,10 +102,18 @@ class _Run:
             provenance=self._provenance(),
         )
         if self._plan.folder is not None:
-            prompts = {name: engine.label_prompts[0] for name, engine in self._engines.items()}
-            choice = choose_engine(answers, engines, prompts, self._plan.folder, task, seed=self._plan.seed)
+            choice = choose_engine(self._candidates(answers, costs), self._plan.folder, seed=self._plan.seed)
             comparison = replace(comparison, choice=choice)
         return replace(comparison, summary=summarised(comparison))
+
+    def _candidates(self, answers: Mapping[str, Scored], costs: Mapping[str, Cost]) -> dict[str, Candidate]:
+        return {
+            name: Candidate(
+                answer, engine.label_prompts[0], engine.vocabulary is not None, costs[name].seconds_a_picture
+            )
+            for name, answer in answers.items()
+            for engine in (self._engines[name],)
+        }
 
     def _context(self, engine: str) -> str:
         fingerprint = self._plan.encoders[engine].fingerprint if engine in self._plan.encoders else engine
@@ -161,7 +168,7 @@ class _Run:
         self._store.array(f"{key}-estimates", lambda: np.empty(0, np.float32) if given is None else given, lasting=True)
         return fresh[0]
 
-    def _cost(self, name: str, fit: Fit | None) -> Cost | None:
+    def _cost(self, name: str, fit: Fit | None) -> Cost:
         self._step(f"{name}: what it costs", 1)
         key = digest("cost", self._context(name))
         known = self._store.result(key)
@@ -239,7 +246,7 @@ class _Run:
             self._store.keep(key, known)
         return known
 
-    def _judged(self, name: str, answer: Scored, costs: Mapping[str, Cost | None]) -> EngineResult:
+    def _judged(self, name: str, answer: Scored, costs: Mapping[str, Cost]) -> EngineResult:
         if name not in self._names:
             about = f"of {' and '.join(self._names)}"
             return judged(name, "fusion", answer, fingerprint="", about=about, cost=None)

@@ -10,9 +10,9 @@ import numpy as np
 
 from wordsight.comparison.cache import Store
 from wordsight.comparison.classical import Variations
+from wordsight.comparison.coarse_fine import WORDINGS
 from wordsight.comparison.material import Material
 from wordsight.comparison.setup import CLASSICAL, OWN_PROMPTS, PROMPTS, Setup, digest
-from wordsight.comparison.wordings import WORDINGS
 from wordsight.datasets.layout import safe_id
 from wordsight.datasets.task import RetrievalTask, TaskImage, TaskKind, TaskQuery, altered
 from wordsight.encoders.cluster import ClusterEncoder

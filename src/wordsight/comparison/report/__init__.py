@@ -8,7 +8,7 @@ from pathlib import Path
 
 from wordsight.comparison.cache import write_atomically
 from wordsight.comparison.report.page import page
-from wordsight.comparison.report.plots import EXTRA, can_draw, plots
+from wordsight.comparison.report.plots import EXTRA, can_draw, draw
 from wordsight.comparison.report.text import latex, markdown
 from wordsight.comparison.report.thumbnails import thumbnails
 from wordsight.comparison.results import Comparison
@@ -26,7 +26,7 @@ def write_report(found: Comparison, folder: Path, *, pictures: Iterable[TaskImag
         "report.json": json.dumps(found.as_json(), indent=1, ensure_ascii=False, allow_nan=False) + "\n",
         "report.md": markdown(found),
         "report.tex": latex(found),
-        "report.html": page(found, plots(found), thumbnails(found, pictures)),
+        "report.html": page(found, draw(found), thumbnails(found, pictures)),
     }
     for name, text in content.items():
         write_atomically(folder / name, text.encode())

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from html import escape
 
-from wordsight.comparison.advice import percent
 from wordsight.comparison.report import style
 from wordsight.comparison.report.plots import EXTRA, Plot
 from wordsight.comparison.report.tables import Table, costs, facts, original, quality, scenario, tests
 from wordsight.comparison.results import Comparison, Disagreement, EngineResult, QueryHits
+from wordsight.comparison.wording import percent
 from wordsight.evaluation.disagreement import PictureDisagreement
 
 _MOST_LABELS = 30  # a larger table of confusion cannot be read

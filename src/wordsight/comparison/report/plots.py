@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from wordsight.comparison.advice import percent
 from wordsight.comparison.results import Comparison, Curve, Point
+from wordsight.comparison.wording import percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,7 +40,7 @@ def can_draw() -> bool:
     return find_spec("matplotlib") is not None
 
 
-def plots(found: Comparison) -> dict[str, Plot]:
+def draw(found: Comparison) -> dict[str, Plot]:
     """Return all plots by name: "precision", "cost", and one for every scenario; nothing without matplotlib."""
     if not can_draw():
         return {}

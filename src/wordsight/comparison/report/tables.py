@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from wordsight.comparison.advice import SIGNIFICANT, chance, percent
+from wordsight.comparison.advice import SIGNIFICANT
 from wordsight.comparison.cost import Cost
 from wordsight.comparison.results import Comparison, Curve, EngineResult, Point
+from wordsight.comparison.wording import chance, percent
 from wordsight.evaluation.statistics import Interval
 
 UNKNOWN = "not known"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from wordsight.comparison.advice import percent
 from wordsight.comparison.report.tables import Table, facts, tables
 from wordsight.comparison.results import Comparison, Disagreement
+from wordsight.comparison.wording import percent
 
 _LATEX = {
     "\\": r"\textbackslash{}",

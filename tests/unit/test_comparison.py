@@ -26,10 +26,9 @@ from wordsight.comparison.report import write_report
 from wordsight.comparison.report.text import latex
 from wordsight.comparison.results import Curve, Difference, Point
 from wordsight.comparison.workbench import Workbench
-from wordsight.datasets import load_task
 from wordsight.errors import BadInput
 from wordsight.experiment import run_task
-from wordsight.registry import MODELS, load_encoder
+from wordsight.registry import load_encoder
 from wordsight.testing import ColourEncoder, colour_image
 
 COLOURS = ("red", "green", "blue", "yellow")
@@ -306,19 +305,10 @@ def advised(made: Comparison, learned: float, classical: float, p: float, *value
 def test_advice_follows_from_the_numbers(made: tuple[Comparison, Path]) -> None:
     found = made[0]
     better = advised(found, 0.9, 0.4, 0.01, 0.1, 0.2, 0.3, 0.4)
-    assert better.startswith("For 4 labels and up to 50 exemplars of each of this kind, use colours")
+    assert better.startswith("For 4 labels of this kind and up to 50 exemplars of each, use colours")
     turned = advised(found, 0.5, 0.8, 0.01, 0.1, 0.4, 0.6, 0.8)
     assert "under 10 exemplars of each use colours, from 10 on use classical" in turned
     unsure = advised(found, 0.9, 0.4, 0.2, 0.1, 0.2, 0.3, 0.4)
-    assert "cannot be told apart" in unsure
-
-
-@pytest.mark.data
-@pytest.mark.slow
-@pytest.mark.parametrize(("task", "measures"), [("cifar10", ("accuracy",)), ("voc2007", ("mAP", "mAP11", "P@10"))])
-def test_mini_agrees_with_its_card(data: Path, task: str, measures: tuple[str, ...]) -> None:
-    """The card was measured with other threads and batches: half a point is more than these change."""
-    card = json.loads((MODELS / "mini" / "model.json").read_text("utf-8"))["measures"][task]
-    found = run_task(load_task(task, data / task), load_encoder("mini")).measures
-    for measure in measures:
-        assert found[measure] == pytest.approx(card[measure], abs=0.005), measure
+    assert "under 50 exemplars of each use colours; from 50 on colours and classical cannot be told apart" in unsure
+    reached = advised(found, 0.3, 0.4, 0.2, 0.1, 0.2, 0.3, 0.4)
+    assert "under 10 exemplars of each use colours; from 10 on" in reached

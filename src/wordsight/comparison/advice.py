@@ -53,24 +53,25 @@ def _advice(found: Comparison) -> Iterator[str]:
     if learned is None or classical is None:
         return
     test = test_of(found, learned.name, classical.name)
-    labels = f"{len(found.task.labels)} labels"
+    labels = f"{len(found.task.labels)} labels of this kind"
     curve = curve_of(found, "exemplars")
     line = curve.lines.get(classical.name, ()) if curve is not None else ()
     most = f" and up to {int(line[-1].at)} exemplars of each" if line else ""
+    start = crossing(curve, learned.means[found.task.main], classical.name) if curve is not None and line else None
     if test is None or test.p_holm >= SIGNIFICANT:
+        few = start or (int(line[-1].at) if line else 1)
+        under = f"under {few} exemplars of each use {learned.name}; from {few} on " if few > 1 else ""
         yield (
-            f"For {labels}{most} of this kind, {learned.name} and {classical.name} cannot be told apart by "
-            f"{found.task.main}: take {learned.name} where there are no exemplars or any word may be asked for, else "
-            "the one that costs less."
+            f"For {labels}, {under}{learned.name} and {classical.name} cannot be told apart by {found.task.main}: "
+            f"{learned.name} reads any word and needs no exemplars, else take the one that costs less."
         )
         return
     if learned.means[found.task.main] > classical.means[found.task.main]:
-        yield f"For {labels}{most} of this kind, use {learned.name}; it needs no exemplars and reads any word."
+        yield f"For {labels}{most}, use {learned.name}; it needs no exemplars and reads any word."
         return
-    start = crossing(curve, learned.means[found.task.main], classical.name) if curve is not None and line else None
     under = f"under {start} exemplars of each use {learned.name}, from {start} on " if start else ""
     others = f"for words that are no label only {learned.name} answers"
-    yield f"For {labels} of this kind, {under}use {classical.name}; {others}."
+    yield f"For {labels}, {under}use {classical.name}; {others}."
 
 
 def _quality(found: Comparison) -> Iterator[str]:
@@ -152,7 +153,10 @@ def _fusion(found: Comparison) -> Iterator[str]:
     if test is None or test.p_holm >= SIGNIFICANT:
         yield f"Fusion beats no single engine beyond chance: {told}."
     elif gain > 0:
-        yield f"Fusing the engines beats either: {told} ({chance(test.p_holm)} after correction)."
+        yield (
+            f"Fusing the engines beats either: {told} ({chance(test.p_holm)} after correction); index with both and "
+            "search with --fuse."
+        )
     else:
         yield f"Fusion does harm here: {told} ({chance(test.p_holm)} after correction)."
 

@@ -76,6 +76,7 @@ class _Run:
         self._done, self._all = 0, 1
         self._started = time.perf_counter()
         self._about = machine()
+        self._clock = digest("seconds", material.digest, plan.asked, plan.seed)
 
     def whole(self) -> Comparison:
         """Do everything."""
@@ -276,11 +277,18 @@ class _Run:
             main=main_measure(material.task.kind),
         )
 
+    def _spent(self) -> float:
+        """Return the seconds that this run and those that it continues took."""
+        before = (self._store.result(self._clock) or {}).get("seconds", 0.0)
+        seconds = round(before + time.perf_counter() - self._started, 1)
+        self._store.keep(self._clock, {"seconds": seconds})
+        return float(seconds)
+
     def _provenance(self) -> Provenance:
         return Provenance(
             command=self._plan.command,
             date=datetime.now(UTC).isoformat(timespec="minutes"),
-            seconds=round(time.perf_counter() - self._started, 1),
+            seconds=self._spent(),
             seed=self._plan.seed,
             scenarios=self._plan.asked,
             material=self._material.digest,

@@ -113,8 +113,11 @@ class LinearHeadEncoder(SpatialEncoder, Protocol):
     """An encoder whose maps are linear in its last features: gradients for these are closed formulas."""
 
     @property
-    def head(self) -> LinearHead | None:
-        """What the last features are projected with; ``None``: this model does not give them."""
+    def gives_features(self) -> bool:
+        """Whether this model has ``head`` and ``last_features``: not every file of a kind holds them."""
+
+    def head(self) -> LinearHead:
+        """Return what the last features are projected with."""
 
     def last_features(self, images: Sequence[Image], *, as_is: bool = False) -> NDArray[np.float32]:
         """Return (n, c, h, w): what ``head`` projects to ``feature_maps``."""

@@ -67,9 +67,10 @@ class ColourEncoder:
             images = [image.resize((side, side), PILImage.Resampling.NEAREST) for image in images]
         return np.stack([_shares(image) for image in images]) if images else np.empty((0, self.dim, _GRID, _GRID), "f4")
 
-    @property
-    def head(self) -> LinearHead | None:
-        """The features are the embedding's: projected by the identity."""
+    gives_features = True
+
+    def head(self) -> LinearHead:
+        """Return the identity: the features are the embedding's own."""
         return LinearHead(np.eye(self.dim, dtype=np.float32), np.zeros(self.dim, np.float32))
 
     def last_features(self, images: Sequence[Image], *, as_is: bool = False) -> NDArray[np.float32]:
@@ -135,8 +136,8 @@ def check_spatial_encoder(encoder: SpatialEncoder) -> None:
     assert stride, "an encoder with maps says how many pixels make a place"
     wide = encoder.feature_maps([colour_image("red", size=4 * stride).resize((4 * stride, 2 * stride))], as_is=True)
     assert wide.shape == (1, encoder.dim, 2, 4), "a picture taken as it is has a place for every stride x stride pixels"
-    if isinstance(encoder, LinearHeadEncoder) and encoder.head is not None:
-        _check_head(encoder, encoder.head, images)
+    if isinstance(encoder, LinearHeadEncoder) and encoder.gives_features:
+        _check_head(encoder, encoder.head(), images)
 
 
 def check_explainer(explainer: Explainer, encoder: Encoder, texts: Sequence[str] = ("red", "blue")) -> None:

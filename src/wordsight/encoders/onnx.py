@@ -78,11 +78,12 @@ class OnnxEncoder:
         return bool(self._folder.describe["image"].get("pools_by_mean", True))
 
     @property
-    def head(self) -> LinearHead | None:
-        """How the last features are projected; ``None`` for a folder without a graph that gives them."""
-        image = self._folder.describe["image"]
-        if "features_file" not in image:
-            return None
+    def gives_features(self) -> bool:
+        """Whether the folder has a graph of the features before the projection."""
+        return "features_file" in self._folder.describe["image"]
+
+    def head(self) -> LinearHead:
+        """Return how the last features are projected."""
         tower = self._tower("image", "features_file", "head", runtime="onnxruntime")
         head = tower({"pixels": np.zeros((1, _STRIDE, _STRIDE, 3), np.uint8)})  # a constant, whatever the pixels
         return LinearHead(head[:, :-1], head[:, -1])

@@ -1,8 +1,11 @@
-"""Class activation maps on any backbone that gives a layer's activations and their gradients."""
+"""Class activation maps on any backbone that gives a layer's activations and their gradients.
+
+Values below zero, which speak against a text, are cut off in each view's map, as in the papers.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -10,7 +13,7 @@ from numpy.typing import NDArray
 
 from wordsight.explain import rules
 from wordsight.explain.masks import LOGIT_SCALE, masked_values, softmax
-from wordsight.explain.method import Maps
+from wordsight.explain.method import Maps, Method
 from wordsight.explain.objective import Objective
 from wordsight.explain.options import ExplainOptions
 from wordsight.protocols import Image
@@ -30,7 +33,7 @@ class Layer(NamedTuple):
 
 
 class Ablated(NamedTuple):
-    """A layer of one view, activations (c, h, w); the view's embedding (1, dim), and those without each channel (c, dim)."""
+    """A layer of one view: activations (c, h, w), the embedding (1, dim), and those without each channel, (c, dim)."""
 
     activations: Array
     whole: Embeddings
@@ -57,8 +60,6 @@ class Backbone(Protocol):
 class Cam:
     """The rule called ``name`` of ``rules``."""
 
-    positive = True
-
     def __init__(self, name: str, backbone: Backbone, options: ExplainOptions) -> None:
         self.name, self._backbone, self._smooth = name, backbone, options.eigen_smooth
         self.stride = backbone.stride
@@ -70,7 +71,7 @@ class Cam:
     def _one(self, layer: Layer) -> Array:
         places = layer.activations[0].size  # a larger view shares a gradient among more of them
         maps = [rules.cam(self.name, layer.activations, g, eigen_smooth=self._smooth) for g in layer.gradients]
-        return np.stack(maps) * np.float32(places)
+        return np.maximum(np.stack(maps), 0) * np.float32(places)
 
 
 class AblationCam:
@@ -80,7 +81,6 @@ class AblationCam:
     """
 
     name = "ablationcam"
-    positive = True
 
     def __init__(self, backbone: Backbone) -> None:
         self._backbone = backbone
@@ -94,7 +94,7 @@ class AblationCam:
         activations, embedding, embeddings = self._backbone.ablated(view)
         whole = objective.values(embedding)[0]
         weights = (whole - objective.values(embeddings)) / np.maximum(np.abs(whole), 1e-12)
-        return np.asarray(np.einsum("cm,chw->mhw", weights, activations), np.float32)
+        return np.maximum(np.einsum("cm,chw->mhw", weights, activations).astype(np.float32), 0)
 
 
 class ScoreCam:
@@ -103,8 +103,6 @@ class ScoreCam:
     Wang et al. 2020, "Score-CAM" (CVPR workshops), for all channels; with ``channels``, only those whose mean gradient
     is largest: Chen et al. 2022, "gScoreCAM: what objects is CLIP looking at?" (ACCV).
     """
-
-    positive = True
 
     def __init__(self, backbone: Backbone, channels: int | None = None) -> None:
         self.name = "scorecam" if channels is None else "gscorecam"
@@ -127,4 +125,17 @@ class ScoreCam:
         for column, channels in enumerate(kept):
             weights = softmax(LOGIT_SCALE * values[np.searchsorted(asked, channels), column])
             maps.append(np.tensordot(weights, layer.activations[channels], axes=1))
-        return np.asarray(maps, np.float32)
+        return np.maximum(np.asarray(maps, np.float32), 0)
+
+
+def cam_methods(backbone: Backbone) -> dict[str, Callable[[ExplainOptions], Method]]:
+    """Return all methods of this module on the backbone, by name."""
+
+    def rule(name: str) -> Callable[[ExplainOptions], Method]:
+        return lambda options: Cam(name, backbone, options)
+
+    return {name: rule(name) for name in rules.RULES} | {
+        "ablationcam": lambda _: AblationCam(backbone),
+        "gscorecam": lambda options: ScoreCam(backbone, options.channels),
+        "scorecam": lambda _: ScoreCam(backbone),
+    }

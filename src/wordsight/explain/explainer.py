@@ -66,8 +66,7 @@ class ViewExplainer:
                 part = keys[start : start + _VIEWS]
                 maps = self._method([plans[i][k].of(images[i]) for i, k in part], objective)
                 grids |= dict(zip(part, maps, strict=True))
-        whole = [spread([grids[i, k] for k in range(len(v))], v, images[i].size) for i, v in enumerate(plans)]
-        return [np.maximum(maps, 0) for maps in whole] if self._method.positive else whole
+        return [spread([grids[i, k] for k in range(len(v))], v, images[i].size) for i, v in enumerate(plans)]
 
 
 def scaled(grid: Grid) -> Grid:

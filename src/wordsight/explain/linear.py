@@ -7,6 +7,7 @@ has the gradient ``W^T (D - (D . e) e) / |g| / (h w)`` for A at every place.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +20,14 @@ from wordsight.types import Embeddings, Metric
 
 
 class LinearBackbone:
-    """Gives features and their gradients; ``head`` is the encoder's."""
+    """Gives the encoder's last features and their gradients."""
 
-    def __init__(self, encoder: LinearHeadEncoder, head: LinearHead) -> None:
-        self._encoder, self._head = encoder, head
+    def __init__(self, encoder: LinearHeadEncoder) -> None:
+        self._encoder = encoder
+
+    @cached_property
+    def _head(self) -> LinearHead:
+        return self._encoder.head()  # not before it is needed: that opens a graph
 
     @property
     def stride(self) -> int | None:

@@ -22,8 +22,6 @@ class Method(Protocol):
     name: str
     stride: int | None
     """Views may have any sides that are multiples of it; ``None``: squares of the encoder's own side only."""
-    positive: bool
-    """Values below zero count as zero, once the views' maps are one."""
 
     def __call__(self, views: Sequence[Image], objective: Objective) -> Maps:
         """Return the raw maps."""
@@ -46,7 +44,6 @@ class Projected:
     """
 
     name = "projected"
-    positive = False
 
     def __init__(self, encoder: SpatialEncoder) -> None:
         self._encoder = encoder

@@ -26,7 +26,6 @@ class Occlusion:
     """
 
     name = "occlusion"
-    positive = False
 
     def __init__(self, encoder: Encoder, options: ExplainOptions, stride: int | None) -> None:
         self._encoder, self._window, self.stride = encoder, options.window, stride
@@ -63,7 +62,6 @@ class Rise:
     """
 
     name = "rise"
-    positive = False
 
     def __init__(self, encoder: Encoder, options: ExplainOptions, stride: int | None) -> None:
         self._encoder, self._samples, self._seed, self.stride = encoder, options.samples, options.seed, stride

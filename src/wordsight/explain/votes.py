@@ -22,7 +22,6 @@ class Votes:
     """
 
     name = "votes"
-    positive = True
     stride: int | None = 1
 
     def __init__(self, encoder: VotingEncoder) -> None:
@@ -40,7 +39,7 @@ class Votes:
         for seen in self._encoder.word_votes(view):
             votes = whole - objective.values(seen.without)
             total += _placed(seen, votes, shape)
-        return total
+        return np.maximum(total, 0)
 
 
 def _placed(seen: WordVotes, votes: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:

@@ -71,7 +71,7 @@ class Cam:
     def _one(self, layer: Layer) -> Array:
         places = layer.activations[0].size  # a larger view shares a gradient among more of them
         maps = [rules.cam(self.name, layer.activations, g, eigen_smooth=self._smooth) for g in layer.gradients]
-        return np.maximum(np.stack(maps), 0) * np.float32(places)
+        return np.asarray(np.maximum(np.stack(maps), 0) * places, np.float32)
 
 
 class AblationCam:

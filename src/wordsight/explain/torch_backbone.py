@@ -180,7 +180,7 @@ class LeGrad:
         tower = self._backbone.tower
         assert tower.trace is not None, "offered for towers with a trace only"
         assert tower.pool is not None, "offered for towers with a trace only"
-        total = 0.0
+        total = np.zeros((), np.float32)
         for block in tower.trace(self._backbone.pixels([view])):
             values = surrogates(self._backbone.unit(tower.pool(block.tokens)), objective)
             gradients = [torch.autograd.grad(value, block.attention, retain_graph=True)[0] for value in values]
@@ -207,7 +207,7 @@ def surrogates(embedding: Tensor, objective: Objective) -> list[Tensor]:
     return [(embedding[0] * torch.from_numpy(row).to(embedding)).sum() for row in directions]
 
 
-class _Values(nn.Module):
+class _Values(nn.Module):  # type: ignore[misc]  # torch is not followed: it need not be there
     """From pixels to the surrogates of all texts, (1, m): outputs to choose from, as the library expects."""
 
     def __init__(self, tower: nn.Module, objective: Objective) -> None:

@@ -103,7 +103,7 @@ def test_ablation_takes_channels_out(resnet, picture) -> None:
     found = backbone.ablated(picture)
     activations = torch.from_numpy(found.activations)[None]
     np.testing.assert_allclose(found.whole, resnet.encode_images([picture]), atol=2e-2)  # those may be in bfloat16
-    for channel in (0, 63, 64, 2047):
+    for channel in (0, 255, 256, 2047):
         without = activations.clone()
         without[0, channel] = 0
         wanted = functional.normalize(visual.attnpool(without), dim=-1)[0].detach().numpy()
@@ -111,6 +111,7 @@ def test_ablation_takes_channels_out(resnet, picture) -> None:
 
 
 def test_explaining_leaves_the_encoder_as_it_was(resnet, picture) -> None:
+    resnet.model.zero_grad(set_to_none=True)
     before = resnet.encode_images([picture])
     kinds = [type(module) for module in resnet.model.modules()]
     for method in ("gradcam", "guided", "gscorecam"):

@@ -94,7 +94,7 @@ class AblationCam:
         activations, embedding, embeddings = self._backbone.ablated(view)
         whole = objective.values(embedding)[0]
         weights = (whole - objective.values(embeddings)) / np.maximum(np.abs(whole), 1e-12)
-        return np.maximum(np.einsum("cm,chw->mhw", weights, activations).astype(np.float32), 0)
+        return np.asarray(np.maximum(np.einsum("cm,chw->mhw", weights, activations), 0), np.float32)
 
 
 class ScoreCam:

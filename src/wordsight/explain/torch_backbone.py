@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float32]
 
-_CHANNELS = 64  # ablated at a time
+_CHANNELS = 256  # ablated at a time; what lies below the layer is run anew for each batch
 _POOL = 4  # pixels of guided backpropagation along each side of a place: single ones are noise
 
 
@@ -118,7 +118,8 @@ class GuidedBackprop:
     def _one(self, view: Image, objective: Objective) -> Array:
         from pytorch_grad_cam import GuidedBackpropReLUModel
 
-        guided = GuidedBackpropReLUModel(_Values(_own_modules(self._backbone.tower).module, objective))
+        # The library exchanges modules and leaves gradients with the weights: all of it in a copy.
+        guided = GuidedBackpropReLUModel(_Values(copy.deepcopy(self._backbone.tower.module), objective))
         maps = []
         for text in range(len(objective.texts)):
             gradient = guided(self._backbone.pixels([view]).detach(), text)  # (h, w, 3)

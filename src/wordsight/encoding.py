@@ -114,7 +114,7 @@ def encode_queries(
 
 def _is_known(query: TaskQuery, encoder: Encoder) -> bool:
     try:
-        encoder.encode_texts(_wordings(query, encoder))
+        encoder.encode_texts(wordings(query, encoder))
     except UnknownQuery:
         return False
     return True
@@ -122,7 +122,7 @@ def _is_known(query: TaskQuery, encoder: Encoder) -> bool:
 
 def _means(queries: Sequence[TaskQuery], encoder: Encoder, prompts: Sequence[str]) -> Embeddings:
     sentences = [
-        [prompt.replace("{}", text) for text in _wordings(query, encoder) for prompt in prompts] for query in queries
+        [prompt.replace("{}", text) for text in wordings(query, encoder) for prompt in prompts] for query in queries
     ]
     flat = [sentence for row in sentences for sentence in row]
     parts = [encoder.encode_texts(flat[start : start + _TEXT_BATCH]) for start in range(0, len(flat), _TEXT_BATCH)]
@@ -134,7 +134,7 @@ def _means(queries: Sequence[TaskQuery], encoder: Encoder, prompts: Sequence[str
     return np.asarray(means, dtype=np.float32)
 
 
-def _wordings(query: TaskQuery, encoder: Encoder) -> tuple[str, ...]:
+def wordings(query: TaskQuery, encoder: Encoder) -> tuple[str, ...]:
     """Return the texts to encode; for a closed encoder the one it was fitted on, be that a wording or the id."""
     if encoder.vocabulary is None:
         return query.texts

@@ -109,9 +109,8 @@ def test_closed_gradients_of_the_shipped_encoder_are_the_numerical_ones(
         if objective.temperature:
             logits = scores[counted > 0] / objective.temperature
             return float(scores[m] / objective.temperature - np.log(np.exp(logits).sum()))
-        others = objective.counted[m]
-        rest = scores[2 : 2 + len(others)][others].mean() if others.any() else 0.0
-        negative = scores[2 + len(others) :].mean() if len(objective.negative) else 0.0
+        rest = scores[2 : 2 + len(objective.others)] @ objective.counted[m]
+        negative = scores[2 + len(objective.others) :].mean() if len(objective.negative) else 0.0
         return float(scores[m] - rest - negative)
 
     rng = np.random.default_rng(0)
@@ -127,7 +126,7 @@ def test_the_mean_of_a_projected_map_is_the_score_times_the_length(encoder: Onnx
     view = colour_image("red", "green", size=96)
     objective = Objective.of(encoder, ["red", "a dog"], ExplainOptions())
     features = encoder.feature_maps([view], as_is=True)
-    mean = Projected(encoder)([view], objective).mean(axis=(2, 3))
+    mean = Projected(encoder, ExplainOptions())([view], objective).mean(axis=(2, 3))
     length = np.linalg.norm(features.mean(axis=(2, 3)))
     np.testing.assert_allclose(mean, objective.values(pooled(features, Metric.COSINE)) * length, rtol=1e-3)
 

@@ -16,6 +16,7 @@ _MODULES = {
     "forget": "index",
     "recall": "index",
     "evaluate": "evaluate",
+    "localize": "localize",
     "fit": "fit",
     "compare": "compare",
 }

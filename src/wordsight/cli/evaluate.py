@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypedDict, Unpack
 
 import typer
 
+from wordsight.cli.progress import progress_bar
 from wordsight.errors import BadInput
 
 # Everything else is imported where it is used, so that --help does not wait for numpy.
@@ -85,7 +84,12 @@ def evaluate(
     write_qrels: Annotated[Path | None, typer.Option(help="Also write what is right to this TREC file.")] = None,
     qrels: Annotated[Path | None, typer.Option(help="Score --run against this TREC file, without a task.")] = None,
     run: Annotated[Path | None, typer.Option(help="The TREC run to score, also one by another program.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    corrupt: Annotated[
+        str | None, typer.Option(help="Spoil the pictures: fog:3, fog (its five strengths), or all.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object; for several corruptions one a line.")
+    ] = False,
     per_query: Annotated[bool, typer.Option("--per-query", help="Also give the value of each query.")] = False,
 ) -> None:
     """Measure an encoder on a known task or on class folders of your own, or score a TREC run.
@@ -93,41 +97,60 @@ def evaluate(
     Figures are fractions in [0, 1]; docs/evaluation.md defines them.
     """
     if qrels is not None or run is not None:
-        others = (task, root, split, limit, prompt, softmax, rule, write_run, write_qrels)
+        others = (task, root, split, limit, prompt, softmax, rule, write_run, write_qrels, corrupt)
         flags = abstain or original or estimates or download
         if qrels is None or run is None or flags or any(option is not None for option in others):
             raise BadInput("--qrels and --run go together and without a task; to write the run of a task: --write-run")
-        report = _score_files(qrels, run, measure or _RUN_MEASURES, per_query)
+        _print(_score_files(qrels, run, measure or _RUN_MEASURES, per_query), as_json)
     elif task is None or root is None:
         raise BadInput("expected --task with --root, or --qrels with --run")
     else:
         for file in filter(None, (write_run, write_qrels)):
             if not file.parent.is_dir():  # said before the minutes of work, not after
                 raise BadInput(f"{file} cannot be written: there is no folder {file.parent}")
+        if corrupt is not None and ":" not in corrupt and (write_run or write_qrels):
+            raise BadInput("a file is written for one corruption only: give --corrupt its strength, such as fog:3")
         from wordsight.evaluation import parse, parse_rule
 
         chosen = [parse(name) for name in measure] if measure else None
         decision = None if rule is None else parse_rule(rule)
         loaded = _load(task.value, root, split, download, mirror)
-        result = _measure(
-            loaded if limit is None else loaded.sample(limit),
-            encoder,
-            prompts=prompt or None,
-            measures=chosen,
-            softmax=softmax,
-            abstain=abstain,
-            estimates=estimates,
-        )
-        _write_files(result, write_run, write_qrels)
-        report = result.as_json(per_query=per_query)
-        if rule is not None and decision is not None:
-            report["decision"] = {"rule": rule} | _decided(result, decision, per_query)
-        if original:
-            report["original"] = _original(result, decision)
+        loaded = loaded if limit is None else loaded.sample(limit)
+        for scene, seen in _scenes(loaded, corrupt):
+            result = _measure(
+                seen,
+                encoder,
+                prompts=prompt or None,
+                measures=chosen,
+                softmax=softmax,
+                abstain=abstain,
+                estimates=estimates,
+            )
+            _write_files(result, write_run, write_qrels)
+            report = scene | result.as_json(per_query=per_query)
+            if rule is not None and decision is not None:
+                report["decision"] = {"rule": rule} | _decided(result, decision, per_query)
+            if original:
+                report["original"] = _original(result, decision)
+            _print(report, as_json)
+
+
+def _print(report: Mapping[str, object], as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(report, ensure_ascii=False))
     else:
         _print_tables(report)
+
+
+def _scenes(task: RetrievalTask, corrupt: str | None) -> Iterator[tuple[dict[str, object], RetrievalTask]]:
+    """Yield the task as it is, or once for each corruption that is asked for, with what to say about it."""
+    if corrupt is None:
+        yield {}, task
+        return
+    from wordsight.images.corruptions import parse_corruptions
+
+    for scene in parse_corruptions(corrupt):
+        yield {"corruption": str(scene)}, task.altered(scene)
 
 
 def _load(task: str, root: Path, split: str | None, download: bool, mirror: str | None) -> RetrievalTask:
@@ -144,7 +167,7 @@ def _load(task: str, root: Path, split: str | None, download: bool, mirror: str 
             return load_task(task, root, split)
         except DatasetNotFound:
             pass
-    with _progress(f"fetching {archive.name}") as progress:
+    with progress_bar(f"fetching {archive.name}") as progress:
         fetch(archive, root, mirror=mirror, progress=progress)
     return load_task(task, root, split)
 
@@ -153,7 +176,7 @@ def _measure(task: RetrievalTask, encoder: str, **options: Unpack[TaskOptions]) 
     from wordsight.experiment import run_task
     from wordsight.registry import load_encoder
 
-    with _progress("reading pictures") as progress:
+    with progress_bar("reading pictures") as progress:
         return run_task(task, load_encoder(encoder), progress=progress, **options)
 
 
@@ -205,20 +228,6 @@ def _score_files(qrels: Path, run: Path, measures: Sequence[str], per_query: boo
         "left_out": len(evaluation.left_out),
     }
     return report | ({"per_query": evaluation.per_query()} if per_query else {})
-
-
-@contextmanager
-def _progress(what: str) -> Iterator[Callable[[int, int | None], None] | None]:
-    """Yield a callback that draws a bar on a terminal's stderr, or None where there is no terminal."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import Progress as Bar
-
-    with Bar(console=Console(stderr=True), transient=True) as bar:
-        line = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(line, completed=done, total=total)
 
 
 def _print_tables(report: Mapping[str, object]) -> None:

@@ -80,7 +80,7 @@ def explain(
     from wordsight.cli.explained import record, sentence, thumbnail, to_figure
 
     explainer = _explainer(encoder, method, tuple(negative or ()), tuple(against or ()))
-    cut = _cut(threshold)
+    cut = _cut(threshold, explainer)
     if preview:
         _tell_of_preview(quiet)
     unread: list[str] = []
@@ -178,13 +178,14 @@ def _explainer(name: str, method: str, negative: tuple[str, ...], against: tuple
     from wordsight.why import with_options
 
     made = explainer(load_encoder(name), method)
-    return with_options(made, negative=negative, contrast=against or made.options.contrast)
+    own = {"contrast": against, "contrast_weight": 1.0} if against else {}
+    return with_options(made, negative=negative, **own)
 
 
-def _cut(threshold: float | None) -> float:
-    from wordsight.explain.boxes import THRESHOLD
+def _cut(threshold: float | None, explainer: ViewExplainer) -> float:
+    from wordsight.explain import best_threshold
 
-    cut = THRESHOLD if threshold is None else threshold
+    cut = best_threshold(explainer.encoder, explainer.method) if threshold is None else threshold
     if not 0 < cut <= 1:
         raise BadInput(f"expected a threshold above 0 and at most 1, got {cut:g}")
     return cut

@@ -40,6 +40,10 @@ class TaskImage(NamedTuple):
     image_id: str
     load: Callable[[int | None], Image]
 
+    def altered(self, change: Callable[[Image], Image]) -> TaskImage:
+        """Return the picture that goes through ``change`` after it is decoded."""
+        return self._replace(load=partial(_altered, self.load, change))
+
 
 @dataclass(frozen=True, slots=True)
 class RetrievalTask:

@@ -22,16 +22,8 @@ def load_voc2007(root: Path, split: str | None = None) -> RetrievalTask:
     for label files that cannot be understood.
     """
     split = split or "test"
-    tails = (Path(), Path("VOC2007"), Path("VOCdevkit") / "VOC2007")
-    for base in (root / tail for tail in tails):
-        files = sorted((base / "ImageSets" / "Main").glob(f"*_{split}.txt"))
-        if files:
-            return _read(base, split, files)
-    expected = [root / tail / "ImageSets" / "Main" / f"aeroplane_{split}.txt" for tail in tails]
-    raise not_found("VOC2007", expected, PUBLISHED, fetched=True)
-
-
-def _read(base: Path, split: str, files: list[Path]) -> RetrievalTask:
+    base = voc_folder(root, split)
+    files = _label_files(base, split)
     labels = {safe_id(path.name.removesuffix(f"_{split}.txt")): _read_labels(path) for path in files}
     names = sorted({name for row in labels.values() for name in row})
     if not names:
@@ -51,6 +43,20 @@ def _read(base: Path, split: str, files: list[Path]) -> RetrievalTask:
         ),
         remarks=("difficult pictures are ignored for their class",),
     )
+
+
+def voc_folder(root: Path, split: str) -> Path:
+    """Return the folder ``VOC2007`` at or below ``root`` that has label files of this split, or ``DatasetNotFound``."""
+    places = [root / tail for tail in (Path(), Path("VOC2007"), Path("VOCdevkit") / "VOC2007")]
+    for base in places:
+        if _label_files(base, split):
+            return base
+    expected = [base / "ImageSets" / "Main" / f"aeroplane_{split}.txt" for base in places]
+    raise not_found("VOC2007", expected, PUBLISHED, fetched=True)
+
+
+def _label_files(base: Path, split: str) -> list[Path]:
+    return sorted((base / "ImageSets" / "Main").glob(f"*_{split}.txt"))
 
 
 def _read_labels(path: Path) -> dict[str, int]:

@@ -6,7 +6,7 @@
 
 from wordsight.explain.boxes import boxes
 from wordsight.explain.explainer import ViewExplainer
-from wordsight.explain.methods import best_method, best_options, explainer, methods_of
+from wordsight.explain.methods import best_method, best_options, best_threshold, explainer, methods_of
 from wordsight.explain.options import ExplainOptions
 from wordsight.explain.successive import successive_maps
 
@@ -15,6 +15,7 @@ __all__ = [
     "ViewExplainer",
     "best_method",
     "best_options",
+    "best_threshold",
     "boxes",
     "explainer",
     "methods_of",

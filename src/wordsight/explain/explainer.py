@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wordsight.explain.method import Maps, Method
-from wordsight.explain.objective import Objective
+from wordsight.explain.objective import Objective, Others
 from wordsight.explain.options import ExplainOptions
 from wordsight.explain.views import Grid, plan_views, spread
 from wordsight.protocols import Encoder, Image
@@ -39,7 +41,7 @@ class ViewExplainer:
         """
         if not texts:
             return [[] for _ in images]
-        objective = Objective.of(self.encoder, texts, self.options)
+        objective = self._objective(texts)
         found: list[list[SaliencyMap]] = []
         for start in range(0, len(images), _PICTURES):
             batch = images[start : start + _PICTURES]
@@ -51,7 +53,18 @@ class ViewExplainer:
 
     def raw(self, images: Sequence[Image], texts: Sequence[str]) -> list[Maps]:
         """Return each picture's (m, h, w) maps in the method's own unit, which pictures share: for comparisons."""
-        return self._raw(images, Objective.of(self.encoder, texts, self.options))
+        return self._raw(images, self._objective(texts))
+
+    def similarities(self, images: Sequence[Image], texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return (n, m): how close whole pictures are to the texts, without what they are contrasted with."""
+        return self._objective(texts).similarities(self.encoder.encode_images(images))
+
+    @cached_property
+    def _others(self) -> Others:
+        return Others.of(self.encoder, self.options)
+
+    def _objective(self, texts: Sequence[str]) -> Objective:
+        return Objective.of(self.encoder, texts, self.options, self._others)
 
     def _raw(self, images: Sequence[Image], objective: Objective) -> list[Maps]:
         side = self.encoder.image_side or _SIDE

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordsight.explain.objective import Objective
+from wordsight.explain.options import ExplainOptions
 from wordsight.protocols import Encoder, Image, SpatialEncoder
 from wordsight.types import Embeddings, Metric
 
@@ -45,9 +46,11 @@ class Projected:
 
     name = "projected"
 
-    def __init__(self, encoder: SpatialEncoder) -> None:
+    def __init__(self, encoder: SpatialEncoder, options: ExplainOptions) -> None:
         self._encoder = encoder
         self.stride = encoder.stride
+        # Below zero, a place speaks for the contrast. Without one, zero means nothing: any text is a little close.
+        self.positive = bool(options.contrast) and options.temperature == 0
 
     def __call__(self, views: Sequence[Image], objective: Objective) -> Maps:
         """Return the raw maps."""

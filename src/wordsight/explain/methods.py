@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable
 
 from wordsight.errors import BadInput, MissingExtra
+from wordsight.explain.background import BACKGROUND
+from wordsight.explain.boxes import THRESHOLD
 from wordsight.explain.cams import cam_methods
 from wordsight.explain.explainer import ViewExplainer
 from wordsight.explain.linear import LinearBackbone
@@ -18,6 +20,11 @@ from wordsight.explain.votes import Votes
 from wordsight.protocols import DifferentiableEncoder, Encoder, LinearHeadEncoder, SpatialEncoder, VotingEncoder
 
 AUTO = "auto"
+
+SHARP = ExplainOptions(sides=(185, 260, 370, 517, 740), contrast=BACKGROUND, contrast_weight=2)
+"""What measured best for convolutional encoders with mean pooling: benchmarks/results/localization.json."""
+
+SHARP_THRESHOLD = 0.2
 
 Maker = Callable[[ExplainOptions], Method]
 
@@ -54,8 +61,13 @@ def best_method(encoder: Encoder) -> str:
 def best_options(encoder: Encoder, method: str) -> ExplainOptions:
     """Return the options that measured best for encoder and method."""
     if method == Projected.name and isinstance(encoder, LinearHeadEncoder) and encoder.image_side is not None:
-        return ExplainOptions(sides=(260, 390, 520), flip=True)
+        return SHARP
     return ExplainOptions()
+
+
+def best_threshold(encoder: Encoder, method: str) -> float:
+    """Return the threshold of ``boxes`` that measured best for maps of encoder and method with ``best_options``."""
+    return SHARP_THRESHOLD if best_options(encoder, method) == SHARP else THRESHOLD
 
 
 def _methods_of(encoder: Encoder) -> dict[str, Maker]:
@@ -68,7 +80,7 @@ def _methods_of(encoder: Encoder) -> dict[str, Maker]:
         known |= torch_methods(encoder)
     if isinstance(encoder, SpatialEncoder) and encoder.stride:
         stride = encoder.stride if encoder.pools_by_mean else None
-        known = {Projected.name: lambda _: Projected(encoder)} | known
+        known = {Projected.name: lambda options: Projected(encoder, options)} | known
     if isinstance(encoder, LinearHeadEncoder) and encoder.gives_features:
         known |= cam_methods(LinearBackbone(encoder))
     if isinstance(encoder, VotingEncoder):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,29 +16,48 @@ from wordsight.types import Embeddings, Metric
 Values = NDArray[np.float32]
 
 
+class Others(NamedTuple):
+    """The (o, d) contrast texts and (q, d) negative texts of options: the same for all texts."""
+
+    contrast: Embeddings
+    negative: Embeddings
+
+    @classmethod
+    def of(cls, encoder: Encoder, options: ExplainOptions) -> Others:
+        """Encode them; raises ``UnknownQuery`` where a closed encoder does not know one."""
+        known = encode_texts(encoder, [*options.contrast, *options.negative], options.prompts)
+        return cls(*np.split(known, [len(options.contrast)]))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Objective:
     """One number for each picture and text: similarity, contrasted as ``ExplainOptions`` say.
 
-    ``texts`` (m, d); ``others`` (o, d) the contrast texts, ``counted`` (m, o) which of them count for which text;
+    ``texts`` (m, d); ``others`` (o, d) the contrast texts, ``counted`` (m, o) how much each counts for which text;
     ``negative`` (q, d); ``temperature`` 0: differences of similarities, above: the logarithm of a softmax share.
     """
 
     texts: Embeddings
     others: Embeddings
-    counted: NDArray[np.bool_]
+    counted: Values
     negative: Embeddings
     temperature: float
     metric: Metric
 
     @classmethod
-    def of(cls, encoder: Encoder, texts: Sequence[str], options: ExplainOptions) -> Objective:
-        """Encode the texts; raises ``UnknownQuery`` where a closed encoder does not know one."""
-        known = encode_texts(encoder, [*texts, *options.contrast, *options.negative], options.prompts)
-        own, others, negative = np.split(known, np.cumsum([len(texts), len(options.contrast)]))
-        counted = np.asarray([[other != text for other in options.contrast] for text in texts], np.bool_)
+    def of(
+        cls, encoder: Encoder, texts: Sequence[str], options: ExplainOptions, others: Others | None = None
+    ) -> Objective:
+        """Encode the texts, and those of the options unless ``others`` has them already.
+
+        Raises ``UnknownQuery`` where a closed encoder does not know one.
+        """
+        contrast, negative = others or Others.of(encoder, options)
+        own = encode_texts(encoder, texts, options.prompts)
+        counted = np.asarray([[other != text for other in options.contrast] for text in texts], np.float32)
         counted = counted.reshape(len(texts), len(options.contrast))
-        return cls(own, others, counted, negative, options.temperature, encoder.metric)
+        counted *= options.contrast_weight / np.maximum(counted.sum(axis=1, keepdims=True), 1)
+        return cls(own, contrast, counted, negative, options.temperature, encoder.metric)
 
     def values(self, embeddings: Embeddings) -> Values:
         """Return (n, m): the objective of pictures given as (n, d) embeddings."""
@@ -78,9 +98,8 @@ class Objective:
     @property
     def _plain(self) -> Values:
         """Return (m, m + o + q): how much the similarity to each known text counts for each text."""
-        contrast = self.counted / np.maximum(self.counted.sum(axis=1, keepdims=True), 1)
         negative = np.full((len(self.texts), len(self.negative)), 1 / max(len(self.negative), 1))
-        return np.asarray(np.concatenate([np.eye(len(self.texts)), -contrast, -negative], axis=1), np.float32)
+        return np.asarray(np.concatenate([np.eye(len(self.texts)), -self.counted, -negative], axis=1), np.float32)
 
     def _logits(self, scores: Values) -> Values:
         """Return (n, m, m + o + q): minus infinity for what does not compete with a text."""

@@ -15,10 +15,10 @@ class ExplainOptions:
     pixels (the aspect is kept; empty: the encoder's own size); ``crops``: sizes of sliding windows as shares of the
     picture, 1 being the whole; ``flip``: the mirror image too. The maps of all these views are averaged.
 
-    What is asked: the similarity to the text, minus the mean similarity to the ``contrast`` texts (those equal to the
-    text are left out), minus that to the ``negative`` texts. With ``temperature`` above 0: the logarithm of the text's
-    share in a softmax of similarities / temperature over itself and all those. ``prompts``: texts are put into the
-    encoder's label prompts.
+    What is asked: the similarity to the text, minus ``contrast_weight`` times the mean similarity to the ``contrast``
+    texts (those equal to the text are left out), minus that to the ``negative`` texts. With ``temperature`` above 0:
+    the logarithm of the text's share in a softmax of similarities / temperature over itself and all those.
+    ``prompts``: texts are put into the encoder's label prompts.
 
     How: ``eigen_smooth``: only the first principal component of the weighted features (gradient methods);
     ``channels``: how many gScoreCAM asks; ``window`` and ``samples``: the size of what occlusion covers as a share of a
@@ -29,6 +29,7 @@ class ExplainOptions:
     crops: tuple[float, ...] = (1.0,)
     flip: bool = False
     contrast: tuple[str, ...] = ()
+    contrast_weight: float = 1.0
     negative: tuple[str, ...] = ()
     temperature: float = 0.0
     prompts: bool = False
@@ -43,6 +44,8 @@ class ExplainOptions:
             raise BadInput(f"expected sides of at least 1 pixel, got {self.sides}")
         if not self.crops or any(not 0.05 <= crop <= 1 for crop in self.crops):
             raise BadInput(f"expected crops from 0.05 to 1 (the whole picture), got {self.crops}")
+        if self.contrast_weight < 0:
+            raise BadInput(f"expected a contrast weight of at least 0, got {self.contrast_weight}")
         if self.temperature < 0:
             raise BadInput(f"expected a temperature of at least 0, got {self.temperature}")
         if self.temperature > 0 and not (self.contrast or self.negative):

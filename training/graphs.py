@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -66,23 +65,3 @@ class Graph:
         helper.set_model_props(model, metadata or {})
         onnx.checker.check_model(model)
         return model
-
-
-def move_weights(models: dict[str, onnx.ModelProto], folder: Path, weights: str, least: int = 1024) -> None:
-    """Saves several graphs whose equal constants (of `least` bytes or more) lie once in one file beside them."""
-    places: dict[bytes, tuple[int, int]] = {}
-    with (folder / weights).open("wb") as file:
-        for name, model in models.items():
-            for tensor in model.graph.initializer:
-                raw = tensor.raw_data
-                if len(raw) < least:
-                    continue
-                if raw not in places:
-                    file.write(b"\0" * (-file.tell() % 64))
-                    places[raw] = (file.tell(), len(raw))
-                    file.write(raw)
-                offset, length = places[raw]
-                onnx.external_data_helper.set_external_data(tensor, weights, offset=offset, length=length)
-                tensor.ClearField("raw_data")
-                tensor.data_location = TensorProto.EXTERNAL
-            (folder / name).write_bytes(model.SerializeToString())

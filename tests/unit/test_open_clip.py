@@ -21,6 +21,7 @@ open_clip = pytest.importorskip("open_clip", reason='needs the extra "openclip"'
 
 import clip_reference  # noqa: E402  # need torch
 import open_clip_models  # noqa: E402
+
 from wordsight.encoders import open_clip_names, open_clip_weights  # noqa: E402
 from wordsight.encoders.open_clip import OpenClipEncoder  # noqa: E402
 from wordsight.encoders.open_clip_archive import read_archive  # noqa: E402
@@ -239,7 +240,7 @@ def test_siglip_squashes_and_reads_its_own_vocabulary(encoders: dict[str, OpenCl
     assert encoder.preprocess == Preprocess("squash", 224, averaging=False)
     pixels = encoder.pixels([Image.new("RGB", (10, 30), "white")])
     assert pixels.min() == pixels.max() == 1  # (1 - 0.5) / 0.5
-    tokens = encoder._read_texts(["A Dog, red!"])
+    tokens = encoder.tokens(["A Dog, red!"])
     assert tokens.tolist() == [[2, 3, 4, 0] + [0] * 12]  # cleaned, closed, filled up with the closing token
 
 

@@ -40,13 +40,13 @@ class OnnxEncoder:
     metric = Metric.COSINE
     vocabulary: tuple[str, ...] | None = None
 
-    def __init__(self, folder: Path, *, name: str | None = None) -> None:
+    def __init__(self, folder: Path, *, name: str | None = None, runtime: str | None = None) -> None:
         self._folder = ModelFolder.open(folder)
         self._preprocess = self._folder.preprocess
         self._lock = threading.Lock()
         self._towers: dict[tuple[str, str], Tower] = {}
         self._tokens: Tokenizer | None = None
-        self._runtime = chosen_runtime()
+        self._runtime = runtime or chosen_runtime()
         self.name = name or self._folder.name
         self.dim = self._folder.dim
         self.fingerprint = self._folder.fingerprint
@@ -60,9 +60,10 @@ class OnnxEncoder:
 
     @property
     def stride(self) -> int | None:
-        """Pixels that make one place of a feature map; ``None`` for a folder without a graph that gives maps."""
+        """Pixels that make one place of a feature map; ``None`` for a folder without a graph for maps of any size."""
         image = self._folder.describe["image"]
-        return int(image.get("stride", _STRIDE)) if "map_file" in image else None
+        any_size = "map_file" in image and image.get("map_any_size", True)
+        return int(image.get("stride", _STRIDE)) if any_size else None
 
     def feature_maps(self, images: Sequence[Image], *, as_is: bool = False) -> NDArray[np.float32]:
         """Return (n, dim, h, w): features of each place in the space of the embeddings.
@@ -96,7 +97,8 @@ class OnnxEncoder:
         """Return (m, dim) float32 vectors of unit length; texts longer than ``max_tokens`` are cut."""
         tower = self._tower("text", "file", "embedding", runtime="onnxruntime")  # its start is what a search waits for
         self._tokenizer()  # also where there is no text: nothing is left to load then
-        tokens = [_cut(self._token_ids(text), self.max_tokens) for text in texts]
+        tokens = [self._filled(_cut(self._token_ids(text), self.max_tokens)) for text in texts]
+        masked = bool(self._folder.describe["text"].get("attention_mask", True))
         out = np.empty((len(texts), self.dim), np.float32)
         # Only texts of one length share a run: padding costs time, and could move the vectors of a quantised tower.
         by_length = sorted(range(len(texts)), key=lambda row: len(tokens[row]))
@@ -105,7 +107,7 @@ class OnnxEncoder:
             for start in range(0, len(rows), _TEXTS_PER_RUN):
                 part = rows[start : start + _TEXTS_PER_RUN]
                 ids = np.asarray([tokens[row] for row in part], np.int64)
-                out[part] = tower({"input_ids": ids, "attention_mask": np.ones_like(ids)})
+                out[part] = tower({"input_ids": ids} | ({"attention_mask": np.ones_like(ids)} if masked else {}))
         return out
 
     def remarks(self, text: str) -> tuple[str, ...]:
@@ -133,6 +135,11 @@ class OnnxEncoder:
             parts.append(tower({"pixels": np.stack(pixels[start:stop])}))
             start = stop
         return np.concatenate(parts) if parts else np.empty((0, self.dim), np.float32)
+
+    def _filled(self, ids: list[int]) -> list[int]:
+        """Fill up to ``max_tokens`` where the model was trained so and looks at what fills."""
+        pad = self._folder.describe["text"].get("pad")
+        return ids if pad is None else ids + [int(pad)] * (self.max_tokens - len(ids))
 
     def _token_ids(self, text: str) -> list[int]:
         # Half characters, as file names on a command line may hold, are no text to the tokenizer.

@@ -56,7 +56,7 @@ class OpenClipEncoder:
         self.model: nn.Module = open_clip_weights.build(source).to("cuda" if torch.cuda.is_available() else "cpu")
         self.preprocess = open_clip_weights.preprocessing(self.model, name)
         self.image_side: int | None = self.preprocess.size
-        self._read_texts = text_reader(source, self.model.context_length)
+        self.tokens = text_reader(source, self.model.context_length)
         self._lock = threading.Lock()
         self._precision = os.environ.get(PRECISION, "auto")
         if self._precision not in _PRECISIONS:
@@ -75,7 +75,7 @@ class OpenClipEncoder:
     def fingerprint(self) -> str:
         """Digest of the weights in float32 and of how pictures and texts are prepared; the precision does not count."""
         digest = hashlib.sha256(repr((self.preprocess, sorted(self.model.visual.preprocess_cfg.items()))).encode())
-        digest.update(repr((self._read_texts.content, _activations(self.model))).encode())
+        digest.update(repr((self.tokens.content, _activations(self.model))).encode())
         for key, values in sorted(self.model.state_dict().items()):
             digest.update(key.encode())
             digest.update(values.detach().cpu().contiguous().numpy().tobytes())
@@ -112,10 +112,17 @@ class OpenClipEncoder:
 
     def remarks(self, text: str) -> tuple[str, ...]:
         """Return a notice when ``text`` is longer than the text tower takes."""
-        tokens, most = self._read_texts.length(text), self._read_texts.context
-        if tokens <= most:
+        count, most = self.tokens.length(text), self.tokens.context
+        if count <= most:
             return ()
-        return (f"the query was cut: it has {tokens} tokens and {self.name} reads the first {most}",)
+        return (f"the query was cut: it has {count} tokens and {self.name} reads the first {most}",)
+
+    def in_float32(self) -> OpenClipEncoder:
+        """Return this encoder with an image tower that computes in float32, whatever was chosen; weights are shared."""
+        plain = copy.copy(self)
+        plain._precision = "fp32"
+        plain.__dict__.pop("_fast", None)
+        return plain
 
     def gradients(self) -> TorchTower:
         """Return the image tower in float32 with what gradient methods need to know of its architecture."""
@@ -133,8 +140,8 @@ class OpenClipEncoder:
 
     def text_features(self, texts: Sequence[str]) -> Tensor:
         """Return (m, dim) float32 of unit length as a tensor that gradients may pass through."""
-        tokens = torch.from_numpy(self._read_texts(texts)).to(self._device)
-        features: Tensor = self.model.encode_text(tokens, normalize=True)
+        rows = torch.from_numpy(self.tokens(texts)).to(self._device)
+        features: Tensor = self.model.encode_text(rows, normalize=True)
         return features
 
     @property

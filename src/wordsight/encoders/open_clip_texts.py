@@ -27,13 +27,17 @@ class TextReader:
     """Turns texts into rows of ``context`` tokens.
 
     ``encode``: all tokens of a cleaned text, those that open and close it included. A longer text keeps its last token.
-    ``content``: digest of the vocabulary.
+    ``content``: digest of the vocabulary. ``source``: its file, cleaned by open_clip's ``clean``; ``None`` for CLIP's
+    own. ``around``: tokens put before and behind a text; ``None``: the file itself says.
     """
 
     context: int
     pad: int
     encode: Callable[[str], list[int]]
     content: str
+    source: Path | None = None
+    clean: str = "lower"
+    around: tuple[list[int], list[int]] | None = None
 
     def __call__(self, texts: Sequence[str]) -> NDArray[np.int64]:
         """Return (m, context) tokens, padded."""
@@ -119,7 +123,15 @@ def _by_file(file: Path, settings: dict[str, Any], context: int, extra: dict[str
         ids: list[int] = tokenizer.encode(clean(text), add_special_tokens=not stated).ids
         return [pad if token == dropped else token for token in (*before, *ids, *after)]
 
-    return TextReader(context, pad, encode, hashlib.sha256(file.read_bytes()).hexdigest())
+    return TextReader(
+        context,
+        pad,
+        encode,
+        hashlib.sha256(file.read_bytes()).hexdigest(),
+        file,
+        extra.get("clean", "whitespace"),
+        (before, after) if stated else None,
+    )
 
 
 def _special(tokenizer: Tokenizer, settings: dict[str, Any], which: str) -> list[int]:

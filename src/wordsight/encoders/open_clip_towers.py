@@ -122,8 +122,9 @@ def _per_place(features: Tensor, project: Callable[[Tensor], Tensor]) -> Tensor:
 def _to_grid(tokens: Tensor, prefix: int, h: int | None = None, w: int | None = None) -> Tensor:
     """Return (n, channels, h, w); a square unless said."""
     n, length, channels = tokens.shape
-    side = round((length - prefix) ** 0.5)
-    return tokens[:, prefix:].transpose(1, 2).reshape(n, channels, h or side, w or side)
+    if h is None or w is None:
+        h = w = round((length - prefix) ** 0.5)
+    return tokens[:, prefix:].transpose(1, 2).reshape(n, channels, h, w)
 
 
 def _heads(attention: nn.MultiheadAttention, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -134,23 +135,30 @@ def _heads(attention: nn.MultiheadAttention, tokens: Tensor) -> tuple[Tensor, Te
     return query, key, value
 
 
-def _attend(query: Tensor, key: Tensor) -> Tensor:
-    return (query @ key.transpose(-2, -1) * query.shape[-1] ** -0.5).softmax(dim=-1)
+def _attend(query: Tensor, key: Tensor, mask: Tensor | None = None) -> Tensor:
+    scores = query @ key.transpose(-2, -1) * query.shape[-1] ** -0.5
+    return (scores if mask is None else scores + mask).softmax(dim=-1)
 
 
 def _together(heads: Tensor) -> Tensor:
     return heads.transpose(1, 2).flatten(2)
 
 
+def run_block(block: ResidualAttentionBlock, tokens: Tensor, mask: Tensor | None = None) -> BlockTrace:
+    """Run one block of open_clip's in steps that can be seen; ``mask`` (L, L) is added to the attention's scores."""
+    query, key, value = _heads(block.attn, block.ln_1(tokens))
+    weights = _attend(query, key, mask)
+    mixed = _together(weights @ value)
+    tokens = tokens + block.ls_1(block.attn.out_proj(mixed))
+    tokens = tokens + block.ls_2(block.mlp(block.ln_2(tokens)))
+    return BlockTrace(query, key, value, weights, mixed, tokens)
+
+
 def _trace(visual: VisionTransformer, pixels: Tensor) -> tuple[BlockTrace, ...]:
     tokens, traces = visual._embeds(pixels), []
     for block in visual.transformer.resblocks:
-        query, key, value = _heads(block.attn, block.ln_1(tokens))
-        weights = _attend(query, key)
-        mixed = _together(weights @ value)
-        tokens = tokens + block.ls_1(block.attn.out_proj(mixed))
-        tokens = tokens + block.ls_2(block.mlp(block.ln_2(tokens)))
-        traces.append(BlockTrace(query, key, value, weights, mixed, tokens))
+        traces.append(run_block(block, tokens))
+        tokens = traces[-1].tokens
     return tuple(traces)
 
 
@@ -173,7 +181,7 @@ def _clear_map(visual: VisionTransformer, pixels: Tensor) -> Tensor:
 def _positions(visual: VisionTransformer, h: int, w: int) -> Tensor:
     """Return the embeddings of positions for a grid of ``h`` x ``w``, between those that were trained."""
     learnt: Tensor = visual.positional_embedding
-    if (h, w) == tuple(visual.grid_size):
+    if not torch.jit.is_tracing() and (h, w) == tuple(visual.grid_size):  # an exported graph takes any size
         return learnt
     grid = learnt[1:].reshape(1, *visual.grid_size, -1).permute(0, 3, 1, 2)
     grid = functional.interpolate(grid, size=(h, w), mode="bicubic", align_corners=False)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -16,11 +18,20 @@ def reference() -> str:
     """Return the reference of all commands as Markdown."""
     root = typer.main.get_command(build())
     lines = ["# Commands", "", "Made from the parser by `make docs`.", ""]
-    for name, command in root.commands.items():  # type: ignore[attr-defined]
+    for name, command in _commands(root, ""):
         lines += [f"## wordsight {name}", "", (command.help or "").strip(), "", "| argument | what |", "|---|---|"]
         lines += [row for parameter in command.params if (row := _row(parameter)) is not None]
         lines.append("")
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _commands(group: object, before: str) -> Iterator[tuple[str, Any]]:
+    """Yield the commands of a group and of the groups in it, by their full names."""
+    for name, command in group.commands.items():  # type: ignore[attr-defined]
+        if hasattr(command, "commands"):
+            yield from _commands(command, f"{before}{name} ")
+        else:
+            yield before + name, command
 
 
 def _row(parameter: object) -> str | None:

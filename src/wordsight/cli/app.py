@@ -19,6 +19,7 @@ _MODULES = {
     "localize": "localize",
     "fit": "fit",
     "compare": "compare",
+    "models": "models",
 }
 
 
@@ -38,7 +39,11 @@ def build(words: Sequence[str] = ()) -> typer.Typer:
     app.callback()(_root)
     for name in words[:1] if words and words[0] in _MODULES else _MODULES:
         module = import_module(f"wordsight.cli.{_MODULES[name]}")
-        app.command(name)(getattr(module, name))
+        made = getattr(module, name)
+        if isinstance(made, typer.Typer):
+            app.add_typer(made, name=name)
+        else:
+            app.command(name)(made)
     return app
 
 

@@ -108,7 +108,7 @@ def _description(encoder: OpenClipEncoder, name: str, precision: str, any_size: 
 
 
 def _any_size(graph: onnx.ModelProto) -> bool:
-    return graph.graph.input[0].type.tensor_type.shape.dim[1].HasField("dim_param")
+    return bool(graph.graph.input[0].type.tensor_type.shape.dim[1].HasField("dim_param"))
 
 
 def _entry(file: Path) -> dict[str, Any]:

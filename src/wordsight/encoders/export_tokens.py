@@ -28,8 +28,8 @@ PROBES = (
 def exported_tokenizer(reader: TextReader) -> Tokenizer:
     """Return a tokenizer that gives ``reader``'s tokens, uncut and unfilled.
 
-    What ftfy repairs beyond quotation marks, such as text decoded with a wrong code page or HTML entities, is read as it
-    is. Raises ``ModelError`` when the tokens of ``PROBES`` differ.
+    What ftfy repairs beyond quotation marks, such as text decoded with a wrong code page or HTML entities, is read as
+    it is. Raises ``ModelError`` when the tokens of ``PROBES`` differ.
     """
     tokenizer = clip_tokenizer() if reader.source is None else _file_tokenizer(reader)
     differing = [text for text in PROBES if tokenizer.encode(text).ids != reader.encode(text)]
@@ -44,14 +44,7 @@ def clip_tokenizer(special: Sequence[str] = ("<start_of_text>", "<end_of_text>")
     merges = [pair for pair, _ in sorted(own.bpe_ranks.items(), key=lambda item: item[1])]
     first, last = special
     tokenizer = Tokenizer(models.BPE(own.encoder, merges, end_of_word_suffix="</w>", unk_token=last))
-    tokenizer.normalizer = normalizers.Sequence(
-        [
-            normalizers.NFC(),
-            normalizers.Replace(Regex("[\u02bc\u2018-\u201b]"), "'"),
-            normalizers.Replace(Regex("[\u201c-\u201f]"), '"'),
-            normalizers.Lowercase(),
-        ]
-    )
+    tokenizer.normalizer = normalizers.Sequence([*_repairs(), normalizers.Lowercase()])
     pieces = Regex(r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+")
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -64,6 +57,12 @@ def clip_tokenizer(special: Sequence[str] = ("<start_of_text>", "<end_of_text>")
     )
     tokenizer.add_special_tokens([AddedToken(token, normalized=False, special=True) for token in special])
     return tokenizer
+
+
+def _repairs() -> list[normalizers.Normalizer]:
+    """Return what ftfy does to text that is whole."""
+    single, double = Regex("[\u02bc\u2018-\u201b]"), Regex("[\u201c-\u201f]")
+    return [normalizers.NFC(), normalizers.Replace(single, "'"), normalizers.Replace(double, '"')]
 
 
 def _file_tokenizer(reader: TextReader) -> Tokenizer:
@@ -79,10 +78,10 @@ def _file_tokenizer(reader: TextReader) -> Tokenizer:
     elif reader.clean == "lower":
         cleaning = [normalizers.Lowercase(), *cleaning]
     own = [tokenizer.normalizer] if tokenizer.normalizer else []
-    tokenizer.normalizer = normalizers.Sequence([*cleaning, *own])
+    tokenizer.normalizer = normalizers.Sequence([*_repairs(), *cleaning, *own])
     if reader.around is not None:
         before, after = reader.around
-        names = [[tokenizer.id_to_token(token) for token in side] for side in (before, after)]
+        names = [[str(tokenizer.id_to_token(token)) for token in side] for side in (before, after)]
         tokenizer.post_processor = processors.TemplateProcessing(
             single=" ".join([*names[0], "$A", *names[1]]),
             special_tokens=list(zip([*names[0], *names[1]], [*before, *after], strict=True)),

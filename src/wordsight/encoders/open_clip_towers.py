@@ -169,8 +169,8 @@ def _clear_map(visual: VisionTransformer, pixels: Tensor) -> Tensor:
     tokens = torch.cat([first, features.flatten(2).transpose(1, 2)], dim=1)
     tokens = visual.ln_pre(tokens + _positions(visual, h, w))
     *blocks, last = visual.transformer.resblocks
-    for block in blocks:
-        tokens = block(tokens)
+    for block in blocks:  # step by step where possible: torch's own attention exports with a fixed number of places
+        tokens = run_block(block, tokens).tokens if isinstance(block, ResidualAttentionBlock) else block(tokens)
     if isinstance(last, ResidualAttentionBlock) and visual.attn_pool is None:
         query, _, value = _heads(last.attn, last.ln_1(tokens))
         mixed = last.ls_1(last.attn.out_proj(_together(_attend(query, query) @ value)))

@@ -133,16 +133,28 @@ def test_long_labels_keep_their_number() -> None:
     assert text_width(words.text, words.size) <= 160 - 8
 
 
+def drawn_by(text: str) -> list[tuple[str, Path]]:
+    return [(run.text, run.font) for run in fonts.runs(text)]
+
+
+@pytest.mark.skipif(not fonts.features.check("raqm"), reason="this Pillow has no Raqm, so text has no direction")
+def test_a_text_goes_the_way_of_its_first_letter() -> None:
+    assert [fonts.direction(text) for text in ("dog, كلب", "كلب, dog", "12 !")] == ["ltr", "rtl", "ltr"]
+    comma_last = fonts.font(fonts.BUNDLED, 20).getmask("كلب,", direction="rtl")
+    assert fonts.runs("كلب,")[0].direction == "rtl"
+    assert bytes(comma_last) != bytes(fonts.font(fonts.BUNDLED, 20).getmask("كلب,", direction="ltr"))
+
+
 def test_the_bundled_font_holds_what_it_is_for() -> None:
     for text in ("Ein Hund, größer", "собака", "σκύλος", "շուն", "כלב", "كلب", "ძაღლი", "“→” ½±"):
-        assert fonts.runs(text) == ((text, fonts.BUNDLED),), text
+        assert drawn_by(text) == [(text, fonts.BUNDLED)]
 
 
 def test_letters_without_a_font_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fonts, "_system_fonts", lambda letters: ())
     fonts.font_for.cache_clear()
     try:
-        assert fonts.runs("ein 犬!") == (("ein U+72AC!", fonts.BUNDLED),)
+        assert drawn_by("ein 犬!") == [("ein U+72AC!", fonts.BUNDLED)]
         assert "U+72AC" in fonts.remarks(["ein 犬!"])[0]
         assert fonts.remarks(["ein Hund"]) == ()
     finally:
@@ -158,7 +170,7 @@ def test_a_font_is_chosen_by_what_it_holds(monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.setattr(fonts, "BUNDLED", Path(__file__))
     fonts.font_for.cache_clear()
     try:
-        assert fonts.runs("hm") == (("hm", other),)
+        assert drawn_by("hm") == [("hm", other)]
     finally:
         fonts.font_for.cache_clear()
 
@@ -170,7 +182,7 @@ def test_shaping_is_asked_for_where_it_is_missing(monkeypatch: pytest.MonkeyPatc
 
 
 def test_what_cannot_be_printed_is_named() -> None:
-    assert fonts.runs("a\tb\n\x1b[2J\udce9") == (("a b U+001B[2JU+DCE9", fonts.BUNDLED),)
+    assert drawn_by("a\tb\n\x1b[2J\udce9") == [("a b U+001B[2JU+DCE9", fonts.BUNDLED)]
     assert fonts.runs("") == ()
 
 
@@ -234,6 +246,11 @@ def test_pictures_and_texts_make_a_grid() -> None:
     five = figure([view((300, 200), text, image=image) for text in ("a", "b", "c", "d")])
     places = [(shape.x, shape.y) for shape in five.shapes if isinstance(shape, Raster)][:-1]
     assert len({x for x, _ in places}) == 3, "five cells are three and two, not four and one"
+    wide = View(Image.new("RGB", (900, 90)), (900, 90), "wide.jpg", "a dog", "", np.ones((1, 1), np.float32))
+    rows = [shape.y for shape in figure([*views, wide]).shapes if isinstance(shape, Raster)][:-1]
+    assert sorted(rows.count(y) for y in set(rows)) == [1, 1, 3, 3], (
+        "a panorama has lines to itself, the others keep theirs"
+    )
     with pytest.raises(ValueError, match="at least one view"):
         figure([])
 

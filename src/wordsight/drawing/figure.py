@@ -72,17 +72,17 @@ def figure(
         _unit(list(group), side, colours, strength) for _, group in groupby(views, key=lambda view: id(view.image))
     ]
     cells = [cell for unit in units for cell in unit]
-    width = max(_LEAST, *(cell.picture.width for cell in cells))
-    lines = _lines(units, _columns(units, width))
-    columns = max(len(line) for line in lines)
-    total = max(2 * _MARGIN + columns * width + (columns - 1) * _GAP, 2 * _MARGIN + 2 * _LEAST)
+    usual = max([_LEAST, *(cell.picture.width for cell in cells if not _is_wide(cell))])
+    lines = _lines(units, _columns(units, usual))
     shapes: list[Shape] = []
-    y = _MARGIN
+    y, inner = _MARGIN, 2 * _LEAST
     for line in lines:
+        width = line[0].picture.width if _is_wide(line[0]) else usual
+        inner = max(inner, len(line) * (width + _GAP) - _GAP)
         drawn, y = _line(line, y, width)
         shapes += drawn
-    drawn, y = _footer(footer, y, total - 2 * _MARGIN, colours)
-    return Scene(total, y + _MARGIN, [*shapes, *drawn], _described(views))
+    drawn, y = _footer(footer, y, inner, colours)
+    return Scene(inner + 2 * _MARGIN, y + _MARGIN, [*shapes, *drawn], _described(views))
 
 
 def _unit(views: Sequence[View], side: int, colours: str, strength: float) -> list[_Cell]:
@@ -114,9 +114,13 @@ def _filter(image: Image, side: int) -> PILImage.Resampling:
     return PILImage.Resampling.NEAREST if enlarged else PILImage.Resampling.LANCZOS
 
 
+def _is_wide(cell: _Cell) -> bool:
+    """Return whether a cell has a line to itself."""
+    return cell.picture.width > _WIDE * cell.picture.height
+
+
 def _columns(units: Sequence[Sequence[_Cell]], width: int) -> int:
-    if any(cell.picture.width > _WIDE * cell.picture.height for unit in units for cell in unit):
-        return 1
+    """Return how many cells of that width make a line."""
     most = max(2, min(5 if len(units) > 1 else 4, 2400 // width))
     longest = max(len(unit) for unit in units)
     if longest == 2 and len(units) > 1 and most >= 4:
@@ -131,7 +135,7 @@ def _lines(units: Sequence[Sequence[_Cell]], columns: int) -> list[list[_Cell]]:
         if lines[-1] and len(lines[-1]) + len(unit) > columns:
             lines.append([])
         for cell in unit:
-            if len(lines[-1]) == columns:
+            if lines[-1] and (len(lines[-1]) == columns or _is_wide(lines[-1][0]) or _is_wide(cell)):
                 lines.append([])
             lines[-1].append(cell)
     return lines

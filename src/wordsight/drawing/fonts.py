@@ -19,7 +19,7 @@ import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from PIL import ImageFont, features
 
@@ -36,10 +36,11 @@ _FOLDERS = {
 
 
 class Run(NamedTuple):
-    """A part of a text, and the file of the font that draws it."""
+    """A part of a text, the file of the font that draws it, and the text's direction where Raqm lays it out."""
 
     text: str
     font: Path
+    direction: Literal["ltr", "rtl"] | None = None
 
 
 @lru_cache(64)
@@ -49,14 +50,15 @@ def font(file: Path, size: int) -> ImageFont.FreeTypeFont:
 
 
 def runs(text: str) -> tuple[Run, ...]:
-    """Return the text in parts that one font each can draw: as few as can be.
+    """Return the text in parts that one font each can draw, from left to right: as few as can be.
 
     Blanks of any kind become one blank; what cannot be printed, or no font holds, becomes its code point.
     """
     text = "".join(letter if letter.isprintable() else code_point(letter) for letter in " ".join(text.split()))
     whole = font_for(frozenset(text))
+    way = direction(text)
     if whole is not None:
-        return (Run(text, whole),) if text else ()
+        return (Run(text, whole, way),) if text else ()
     parts: list[Run] = []
     for letter in text:
         # The font of the letter before goes on where it can: fewer changes of face within a word.
@@ -67,10 +69,18 @@ def runs(text: str) -> tuple[Run, ...]:
         shown = letter if file is not None else code_point(letter)
         file = file or BUNDLED
         if parts and parts[-1].font == file:
-            parts[-1] = Run(parts[-1].text + shown, file)
+            parts[-1] = Run(parts[-1].text + shown, file, way)
         else:
-            parts.append(Run(shown, file))
-    return tuple(parts)
+            parts.append(Run(shown, file, way))
+    return tuple(reversed(parts) if way == "rtl" else parts)
+
+
+def direction(text: str) -> Literal["ltr", "rtl"] | None:
+    """Return the direction of a text, that of its first letter that has one; ``None``: this Pillow has no Raqm."""
+    if not features.check("raqm"):
+        return None
+    strong = (kind for letter in text if (kind := unicodedata.bidirectional(letter)) in ("L", "R", "AL"))
+    return "ltr" if next(strong, "L") == "L" else "rtl"
 
 
 def code_point(letter: str) -> str:

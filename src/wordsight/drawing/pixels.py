@@ -36,5 +36,5 @@ def _words(pen: ImageDraw.ImageDraw, shape: Words) -> None:
     x = shape.x - text_width(shape.text, shape.size) * {"start": 0, "middle": 0.5, "end": 1}[shape.anchor]
     for run in fonts.runs(shape.text):
         face = fonts.font(run.font, shape.size)
-        pen.text((x, shape.y), run.text, fill=shape.colour, font=face, anchor="ls")
-        x += face.getlength(run.text)
+        pen.text((x, shape.y), run.text, fill=shape.colour, font=face, anchor="ls", direction=run.direction)
+        x += face.getlength(run.text, direction=run.direction)

@@ -64,7 +64,7 @@ class Scene:
 
 def text_width(text: str, size: int) -> float:
     """Return how wide one line of text is, in pixels."""
-    return sum(fonts.font(run.font, size).getlength(run.text) for run in fonts.runs(text))
+    return sum(fonts.font(run.font, size).getlength(run.text, direction=run.direction) for run in fonts.runs(text))
 
 
 def shortened(text: str, size: int, width: float, *, keep_end: bool = False) -> str:

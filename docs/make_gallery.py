@@ -14,9 +14,9 @@ from PIL import Image
 
 from wordsight.cli.explained import to_view
 from wordsight.drawing import View, encode, figure
-from wordsight.explain import ViewExplainer, boxes, explainer, methods_of
+from wordsight.explain import ViewExplainer, explainer, methods_of
 from wordsight.registry import load_encoder
-from wordsight.why import Estimator, Explained, with_options
+from wordsight.why import Estimator, Explained, main_boxes, with_options
 
 TARGET = Path(__file__).parent / "images"
 FOOTER = "0: least, 1: most, in each map · several boxes: with their share of what stands out"
@@ -77,7 +77,7 @@ def views(image: Image.Image, name: str, texts: Sequence[str], how: ViewExplaine
     assert estimates is not None
     found = zip(maps, estimates[0].tolist(), strict=True)
     return [
-        to_view(image, Explained(Path(name), image.size, saliency, tuple(boxes(saliency, image.size, most=3)), match))
+        to_view(image, Explained(Path(name), image.size, saliency, tuple(main_boxes(saliency, image.size)), match))
         for saliency, match in found
     ]
 

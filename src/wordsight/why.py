@@ -15,6 +15,7 @@ from PIL import Image as PILImage
 from wordsight.errors import BadInput, ImageError
 from wordsight.explain import ViewExplainer, boxes
 from wordsight.explain import explainer as make_explainer
+from wordsight.explain.boxes import THRESHOLD
 from wordsight.images import PictureInfo, read, read_bytes
 from wordsight.library import calibration
 from wordsight.library.hits import Answer
@@ -23,6 +24,7 @@ from wordsight.types import Box, Embeddings, SaliencyMap
 
 _MOST_PIXELS = 4_000_000  # of a picture that is explained: no view sees more
 _TOGETHER = 16  # pictures explained at a time
+_LEAST_SHARE = 0.03  # of what stands out: less is mostly noise
 _SIDE = 224  # of encoders that name none
 
 BoxMaker = Callable[[SaliencyMap, tuple[int, int]], Sequence[Box]]
@@ -68,12 +70,19 @@ class Estimator:
         return out
 
 
+def main_boxes(
+    saliency: SaliencyMap, size: tuple[int, int], *, threshold: float = THRESHOLD, most: int = 3
+) -> list[Box]:
+    """Return the boxes that people want to see: at most ``most``, each with a share worth telling of."""
+    return [box for box in boxes(saliency, size, threshold, most=most) if box.score >= _LEAST_SHARE] if most else []
+
+
 def explain_files(
     paths: Sequence[Path],
     texts: Sequence[str],
     explainer: ViewExplainer,
     *,
-    make_boxes: BoxMaker = boxes,
+    make_boxes: BoxMaker = main_boxes,
     estimator: Estimator | None = None,
     skipped: Callable[[Path, str], None] = lambda _path, _reason: None,
     side: int = 0,
@@ -105,7 +114,9 @@ def explain_files(
             )
 
 
-def explain_hits(answer: Answer, explainer: ViewExplainer, *, make_boxes: BoxMaker = boxes) -> dict[Path, Explained]:
+def explain_hits(
+    answer: Answer, explainer: ViewExplainer, *, make_boxes: BoxMaker = main_boxes
+) -> dict[Path, Explained]:
     """Return why the hits of a search were found, by path; a hit that cannot be read is not there.
 
     The map of a query with several texts is the weighted mean of theirs; what it takes away is taken away from each.

@@ -192,9 +192,11 @@ def _cut(threshold: float | None, explainer: ViewExplainer) -> float:
 
 
 def _boxes(threshold: float, most: int) -> Callable[[SaliencyMap, tuple[int, int]], Sequence[Box]]:
-    from wordsight.explain import boxes
+    from functools import partial
 
-    return lambda saliency, size: boxes(saliency, size, threshold, most=most) if most else ()
+    from wordsight.why import main_boxes
+
+    return partial(main_boxes, threshold=threshold, most=most)
 
 
 def _explained(

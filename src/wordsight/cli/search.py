@@ -191,10 +191,10 @@ def _without_hits(answer: Answer) -> Answer:
 
 
 def _why(answer: Answer, encoder: Encoder) -> dict[Path, Explained]:
-    from wordsight.explain import boxes, explainer
+    from wordsight.explain import explainer
     from wordsight.why import explain_hits, quick
 
-    return explain_hits(answer, quick(explainer(encoder)), make_boxes=partial(boxes, most=3))
+    return explain_hits(answer, quick(explainer(encoder)))
 
 
 def _print(answer: Answer, format: str | None, why: Mapping[Path, Explained] | None) -> None:

@@ -126,7 +126,7 @@ def test_the_mean_of_a_projected_map_is_the_score_times_the_length(encoder: Onnx
     view = colour_image("red", "green", size=96)
     objective = Objective.of(encoder, ["red", "a dog"], ExplainOptions())
     features = encoder.feature_maps([view], as_is=True)
-    mean = Projected(encoder, ExplainOptions())([view], objective).mean(axis=(2, 3))
+    mean = Projected(encoder)([view], objective).mean(axis=(2, 3))
     length = np.linalg.norm(features.mean(axis=(2, 3)))
     np.testing.assert_allclose(mean, objective.values(pooled(features, Metric.COSINE)) * length, rtol=1e-3)
 
@@ -254,6 +254,15 @@ def test_negative_texts_take_their_places_away() -> None:
     assert both[2, 2] == both[60, 60] == 1
     assert one[2, 2] == 1
     assert one[60, 60] < 0.2
+
+
+def test_places_that_speak_for_the_contrast_count_as_zero() -> None:
+    picture = scene((64, 64), ("red", (0, 0, 16, 16)), ("green", (32, 32, 64, 64)))
+    options = ExplainOptions(sides=(64,), contrast=("green",))
+    ((found,),) = explainer(ColourEncoder(), "projected", options).explain([picture], ["red"])
+    assert found.values[2, 2] == 1
+    assert found.values[60, 60] == 0
+    assert found.values[60, 2] == 0, "blue speaks for neither, and is no brighter than green"
 
 
 def test_smaller_views_give_finer_maps() -> None:

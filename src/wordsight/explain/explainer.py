@@ -79,7 +79,10 @@ class ViewExplainer:
                 part = keys[start : start + _VIEWS]
                 maps = self._method([plans[i][k].of(images[i]) for i, k in part], objective)
                 grids |= dict(zip(part, maps, strict=True))
-        return [spread([grids[i, k] for k in range(len(v))], v, images[i].size) for i, v in enumerate(plans)]
+        whole = [spread([grids[i, k] for k in range(len(v))], v, images[i].size) for i, v in enumerate(plans)]
+        # Below zero, a place speaks for the contrast. Without one, zero means nothing: any text is a little close.
+        contrasted = self.options.contrast and self.options.temperature == 0
+        return [np.maximum(maps, 0) for maps in whole] if contrasted else whole
 
 
 def scaled(grid: Grid) -> Grid:

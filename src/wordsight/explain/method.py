@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordsight.explain.objective import Objective
-from wordsight.explain.options import ExplainOptions
 from wordsight.protocols import Encoder, Image, SpatialEncoder
 from wordsight.types import Embeddings, Metric
 
@@ -46,16 +45,18 @@ class Projected:
 
     name = "projected"
 
-    def __init__(self, encoder: SpatialEncoder, options: ExplainOptions) -> None:
+    def __init__(self, encoder: SpatialEncoder) -> None:
         self._encoder = encoder
         self.stride = encoder.stride
-        # Below zero, a place speaks for the contrast. Without one, zero means nothing: any text is a little close.
-        self.positive = bool(options.contrast) and options.temperature == 0
 
     def __call__(self, views: Sequence[Image], objective: Objective) -> Maps:
         """Return the raw maps."""
         maps = self._encoder.feature_maps(views, as_is=True)
-        directions = objective.directions(pooled(maps, self._encoder.metric))
+        if self._encoder.pools_by_mean or objective.linear:  # a linear one does not ask for the embeddings
+            embeddings = pooled(maps, self._encoder.metric)
+        else:
+            embeddings = self._encoder.encode_images(views)
+        directions = objective.directions(embeddings)
         return np.asarray(np.einsum("nmd,ndhw->nmhw", directions, maps, optimize=True), np.float32)
 
 

@@ -25,10 +25,14 @@ SHARP = ExplainOptions(sides=(185, 260, 370, 517, 740), contrast=BACKGROUND, con
 """What measured best for convolutional encoders with mean pooling: benchmarks/results/localization.json."""
 
 SHARP_THRESHOLD = 0.2
+RESNET_THRESHOLD = 0.2
+"""Usual in the literature for ResNets; ``THRESHOLD`` is that for transformers. Neither is fitted."""
+
+GUIDED = "guided"  # what has ReLU, in the models of OpenCLIP, is a ResNet
 
 Maker = Callable[[ExplainOptions], Method]
 
-_HOOKED = {*RULES, "scorecam", "gscorecam", "guided"}  # for networks in torch, these use the grad-cam library
+_HOOKED = {*RULES, "scorecam", "gscorecam", GUIDED}  # for networks in torch, these use the grad-cam library
 
 
 def explainer(encoder: Encoder, method: str = AUTO, options: ExplainOptions | None = None) -> ViewExplainer:
@@ -67,7 +71,11 @@ def best_options(encoder: Encoder, method: str) -> ExplainOptions:
 
 def best_threshold(encoder: Encoder, method: str) -> float:
     """Return the threshold of ``boxes`` that measured best for maps of encoder and method with ``best_options``."""
-    return SHARP_THRESHOLD if best_options(encoder, method) == SHARP else THRESHOLD
+    if best_options(encoder, method) == SHARP:
+        return SHARP_THRESHOLD
+    if isinstance(encoder, DifferentiableEncoder) and GUIDED in _methods_of(encoder):
+        return RESNET_THRESHOLD
+    return THRESHOLD
 
 
 def _methods_of(encoder: Encoder) -> dict[str, Maker]:
@@ -80,7 +88,7 @@ def _methods_of(encoder: Encoder) -> dict[str, Maker]:
         known |= torch_methods(encoder)
     if isinstance(encoder, SpatialEncoder) and encoder.stride:
         stride = encoder.stride if encoder.pools_by_mean else None
-        known = {Projected.name: lambda options: Projected(encoder, options)} | known
+        known = {Projected.name: lambda _: Projected(encoder)} | known
     if isinstance(encoder, LinearHeadEncoder) and encoder.gives_features:
         known |= cam_methods(LinearBackbone(encoder))
     if isinstance(encoder, VotingEncoder):

@@ -6,7 +6,7 @@ import time
 import zlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +16,15 @@ from wordsight.datasets.boxes import BoxedImage, LocalizationTask
 from wordsight.encoding import Progress, wordings
 from wordsight.errors import BadInput, ImageError
 from wordsight.evaluation.localization import Map, Target, baselines, best_iou, max_box_accuracy, measure
-from wordsight.explain import ViewExplainer, best_threshold, boxes
+from wordsight.explain import (
+    ExplainOptions,
+    ViewExplainer,
+    best_method,
+    best_options,
+    best_threshold,
+    boxes,
+    explainer,
+)
 from wordsight.protocols import Encoder
 from wordsight.types import SaliencyMap
 
@@ -125,25 +133,25 @@ class LocalizationResult:
 
 def localize(
     task: LocalizationTask,
-    explainer: ViewExplainer,
+    maker: ViewExplainer,
     *,
     threshold: float | None = None,
     threads: int = 2,
     progress: Progress | None = None,
 ) -> LocalizationResult:
-    """Measure how well the explainer's maps and boxes find what the task's texts name, in the pictures that show it.
+    """Measure how well the maps of ``maker`` and boxes find what the task's texts name, in the pictures that show it.
 
     ``threshold`` of boxes: ``None`` takes the one fitted for encoder and method; it is rounded to ``THRESHOLDS``.
     Pictures that cannot be read are skipped. Raises ``BadInput`` when none is left.
     """
     started = time.perf_counter()
-    encoder = explainer.encoder
+    encoder = maker.encoder
     texts = label_texts(task, encoder)
     asked = [image for image in task.images if image.boxes.keys() & texts.keys()]
     cases: list[Case] = []
     skipped = dict(task.skipped)
     with ThreadPoolExecutor(threads) as pool:
-        for done, (image, found) in enumerate(zip(asked, pool.map(_Work(explainer, texts), asked), strict=True), 1):
+        for done, (image, found) in enumerate(zip(asked, pool.map(_Work(maker, texts), asked), strict=True), 1):
             if isinstance(found, str):
                 skipped[image.image.image_id] = found
             else:
@@ -153,23 +161,33 @@ def localize(
     if not cases:
         first = next(iter(skipped.items()), ("there is none", "no picture shows what is asked for"))
         raise BadInput(f"no picture is left to measure on; the first: {': '.join(first)}")
-    wanted = best_threshold(encoder, explainer.method) if threshold is None else threshold
+    wanted = best_threshold(encoder, maker.method) if threshold is None else threshold
     settings = {
         "split": task.split,
         "texts": texts,
-        "options": asdict(explainer.options),
+        "options": asdict(maker.options),
         "remarks": list(task.remarks),
     }
     return LocalizationResult(
         task=task.name,
         encoder=encoder.name,
-        method=explainer.method,
+        method=maker.method,
         threshold=min(THRESHOLDS, key=lambda each: abs(each - wanted)),
         cases=tuple(cases),
         skipped=skipped,
         settings=settings,
         seconds=time.perf_counter() - started,
     )
+
+
+def label_explainer(encoder: Encoder, method: str = "auto", *, plain: bool = False) -> ViewExplainer:
+    """Return the explainer for labels: they are put into the encoder's prompts, if it takes any text.
+
+    ``plain``: one view at the encoder's own size without contrast, in place of the options that measured best.
+    """
+    name = best_method(encoder) if method == "auto" else method
+    options = ExplainOptions() if plain else best_options(encoder, name)
+    return explainer(encoder, name, replace(options, prompts=encoder.vocabulary is None))
 
 
 def label_texts(task: LocalizationTask, encoder: Encoder) -> dict[str, str]:

@@ -55,15 +55,18 @@ class Estimator:
         self._encoder = encoder
         self._bank: Embeddings | None = None
 
-    def __call__(self, images: Sequence[Image], texts: Sequence[str]) -> NDArray[np.float32] | None:
-        """Return the estimates (n, m); ``None`` for encoders with a closed vocabulary or Euclidean scores."""
+    def __call__(self, photos: Embeddings, texts: Sequence[str]) -> NDArray[np.float32] | None:
+        """Return the estimates (n, m) of (n, dim) photos.
+
+        ``None`` for encoders with a closed vocabulary or Euclidean scores.
+        """
         if not calibration.can_estimate(self._encoder):
             return None
         if self._bank is None:
             self._bank = calibration.encode_bank(self._encoder)
         queries = self._encoder.encode_texts(texts)
-        out = np.empty((len(images), len(texts)), np.float32)
-        for row, photo in enumerate(self._encoder.encode_images(images)):
+        out = np.empty((len(photos), len(texts)), np.float32)
+        for row, photo in enumerate(photos):
             model = calibration.alone(photo, self._bank)
             for column, query in enumerate(queries):
                 out[row, column] = model.match(query, np.asarray([query @ photo], np.float32))[0]
@@ -101,8 +104,10 @@ def explain_files(
             except ImageError as error:
                 skipped(path, error.reason.removeprefix(f"{str(path)!r}: "))
         images = [image for _, image, _ in opened]
-        matches = estimator(images, texts) if estimator is not None and images else None
-        for row, ((path, image, info), maps) in enumerate(zip(opened, explainer.explain(images, texts), strict=True)):
+        photos = explainer.encoder.encode_images(images)
+        matches = estimator(photos, texts) if estimator is not None and images else None
+        explained = explainer.explain(images, texts, embeddings=photos)
+        for row, ((path, image, info), maps) in enumerate(zip(opened, explained, strict=True)):
             size = (info.width, info.height)
             shares = [None] * len(texts) if matches is None else matches[row].tolist()
             yield (

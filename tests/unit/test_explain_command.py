@@ -155,7 +155,8 @@ def test_a_photo_by_itself_gets_the_estimate_of_a_catalogue_of_one(folder: Path)
         (hit,) = library.search("red").hits
     assert hit.match is not None
     with Image.open("halves.png") as image:
-        alone = Estimator(ColourEncoder())([image.convert("RGB")], ["red"])
+        encoder = ColourEncoder()
+        alone = Estimator(encoder)(encoder.encode_images([image.convert("RGB")]), ["red"])
     assert alone is not None
     assert float(alone[0, 0]) == pytest.approx(hit.match, abs=1e-3)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,7 +15,6 @@ from wordsight.cli.progress import progress_bar
 from wordsight.errors import BadInput
 
 if TYPE_CHECKING:
-    from wordsight.explain import ViewExplainer
     from wordsight.localization import LocalizationResult
 
 _COLUMNS = {"map": "map", "center": "centre", "whole_image": "whole image", "chance": "chance"}
@@ -62,12 +60,14 @@ def localize(
         raise BadInput("--randomised goes with --faithfulness, which says on how many pictures")
     from wordsight.datasets.boxes import load_boxes
     from wordsight.images.corruptions import parse_corruptions
+    from wordsight.localization import label_explainer
     from wordsight.localization import localize as measure
+    from wordsight.registry import load_encoder
 
     scenes = parse_corruptions(corrupt) if corrupt else ()
     loaded = load_boxes(task.value, root, split)
     loaded = loaded if limit is None else loaded.sample(limit)
-    explainer = _explainer(encoder, method, plain)
+    explainer = label_explainer(load_encoder(encoder), method, plain=plain)
     for scene in scenes or (None,):
         seen = loaded if scene is None else loaded.altered(scene)
         with progress_bar("explaining pictures") as progress:
@@ -76,23 +76,14 @@ def localize(
         if faithfulness:
             from wordsight.faithful import faithfulness as faithful
 
-            other = None if randomised is None else _explainer(randomised, explainer.method, plain)
+            other = None
+            if randomised is not None:
+                other = label_explainer(load_encoder(randomised), explainer.method, plain=plain)
             report["faithfulness"] = faithful(seen.sample(faithfulness), explainer, other)
         if as_json:
             typer.echo(json.dumps(report, ensure_ascii=False))
         else:
             _print(result, report)
-
-
-def _explainer(name: str, method: str, plain: bool) -> ViewExplainer:
-    """Return the explainer for labels: they are put into the encoder's prompts."""
-    from wordsight.explain import ExplainOptions, best_method, best_options, explainer
-    from wordsight.registry import load_encoder
-
-    encoder = load_encoder(name)
-    method = best_method(encoder) if method == "auto" else method
-    options = ExplainOptions() if plain else best_options(encoder, method)
-    return explainer(encoder, method, replace(options, prompts=encoder.vocabulary is None))
 
 
 def _print(result: LocalizationResult, report: Mapping[str, object]) -> None:

@@ -112,7 +112,8 @@ def encode_texts(encoder: Encoder, texts: Sequence[str], prompts: bool) -> Embed
     if not prompts:
         return encoder.encode_texts(texts)
     filled = [prompt.replace("{}", text) for text in texts for prompt in encoder.label_prompts]
-    rows = encoder.encode_texts(filled).reshape(len(texts), -1, encoder.dim).mean(axis=1)
+    shape = (len(texts), len(encoder.label_prompts), encoder.dim)
+    rows = encoder.encode_texts(filled).reshape(shape).mean(axis=1)
     if encoder.metric is Metric.COSINE:
         rows = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
     return np.asarray(rows, np.float32)

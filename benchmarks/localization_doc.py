@@ -1,0 +1,117 @@
+"""Write the tables of docs/localization.md from benchmarks/results/localization.json."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from benchmarks.report import ROOT
+
+PAGE = ROOT / "docs" / "localization.md"
+_BASELINES = {"centre": "center", "whole image": "whole_image", "chance": "chance"}
+_SHORT = ("pointing", "pointing_off_center", "energy", "loc@0.5", "max_box_accuracy")
+
+
+def write_tables(results: Mapping[str, Any]) -> None:
+    """Replace what stands between the markers of the page."""
+    lines: list[str] = []
+    for name, table in TABLES.items():
+        if name in results:
+            lines += [*table(results[name]), ""]
+    body = "\n".join(["<!-- begin tables -->", "", *lines, "<!-- end tables -->"])
+    text, found = re.subn(
+        "<!-- begin tables -->.*<!-- end tables -->", lambda _: body, PAGE.read_text("utf-8"), flags=re.S
+    )
+    assert found == 1, f"{PAGE} has no place for the tables"
+    PAGE.write_text(text, "utf-8")
+
+
+def _best(part: Mapping[str, Any]) -> list[str]:
+    ways = {"as made": part["as made"], "one view": part["plain"]}
+    first = part["as made"]
+    rows = [
+        f"## Figures\n\n{_made(part)} {first['n_images']:,} pictures, {first['n_cases']:,} cases; boxes on "
+        f"{first['n_alone']} pictures with one "
+        "thing. Percent.",
+        "",
+        "| measure | " + " | ".join([*ways, *_BASELINES]) + " |",
+        "|---" * (1 + len(ways) + 3) + "|",
+    ]
+    names = [name for name in first["measures"] if not name.endswith("_baseline")]
+    for name in names:
+        shown = [way["measures"][name] for way in ways.values()]
+        shown += [first["measures"][f"{name}_{of}_baseline"] for of in _BASELINES.values()]
+        rows.append(f"| `{name}` | " + " | ".join(_percent(value) for value in shown) + " |")
+    return rows
+
+
+def _methods(part: Mapping[str, Any]) -> list[str]:
+    first = next(iter(part["found"].values()))
+    rows = [
+        f"{_made(part)} {first['n_images']} pictures, one view each but for the first. Percent.",
+        "",
+        "| method | " + " | ".join(f"`{name}`" for name in _SHORT) + " | seconds |",
+        "|---" * (2 + len(_SHORT)) + "|",
+    ]
+    for name, found in part["found"].items():
+        values = " | ".join(_percent(found["measures"][each]) for each in _SHORT)
+        rows.append(f"| {name} | {values} | {found['seconds']:.0f} |")
+    for label, of in _BASELINES.items():
+        values = " | ".join(_percent(first["measures"][f"{each}_{of}_baseline"]) for each in _SHORT)
+        rows.append(f"| *{label}* | {values} | |")
+    return rows
+
+
+def _faithfulness(part: Mapping[str, Any]) -> list[str]:
+    rows = [
+        f"{_made(part)} {part['as made']['n_cases']} cases. Mean similarity; noise in brackets.",
+        "",
+        "| map | deletion (lower is better) | insertion (higher) | sanity (near 0) |",
+        "|---|---|---|---|",
+    ]
+    for label, way in {"as made": part["as made"], "one view": part["plain"]}.items():
+        curves = [f"{way[name]:.3f} ({way[f'{name}_chance_baseline']:.3f})" for name in ("deletion", "insertion")]
+        rows.append(f"| {label} | {' | '.join(curves)} | {way['sanity']:.2f} |")
+    return rows
+
+
+def _corruptions(part: Mapping[str, Any]) -> list[str]:
+    pictures, clean, spoiled = part["pictures"], part["clean"], part["spoiled"]
+    told = {"mAP": "mAP of search", "pointing": "pointing game of one view"}
+    rows = ["## Spoiled pictures", "", f"{_made(part)} percent."]
+    for name, what in told.items():
+        rows += ["", f"| {what} | " + " | ".join(map(str, range(6))) + " |", "|---" * 7 + "|"]
+        for scene in dict.fromkeys(each.split(":")[0] for each in spoiled[name]):
+            values = [clean[name], *(spoiled[name][f"{scene}:{level}"] for level in range(1, 6))]
+            rows.append(f"| {scene} | {' | '.join(map(_percent, values))} |")
+    rows += [
+        "",
+        f"Strength 0 is the clean picture. {pictures['mAP']} pictures for search, {pictures['pointing']} for maps.",
+    ]
+    return [*rows, "", "![curves](images/corruptions.png)"]
+
+
+def _cost(part: Mapping[str, Any]) -> list[str]:
+    names = {
+        "plain": "one view, no contrast",
+        "quick": "one view of 370 pixels, with contrast: contact sheets",
+        "as made": "as made: five views, with contrast",
+    }
+    rows = [f"{_made(part)} the time, where the embedding is known, as a multiple of the time for that.", ""]
+    rows += ["| map | times |", "|---|---|"]
+    rows += [f"| {what} | {part['one picture'][name]:.1f} |" for name, what in names.items()]
+    batch = part["a hundred in one batch"]
+    rows.append(f"| a hundred hits of a contact sheet in one batch, embedding them included | {batch:.1f} |")
+    return ["## Cost", "", *rows]
+
+
+def _made(part: Mapping[str, Any]) -> str:
+    return f"`{part['command']}`:"
+
+
+def _percent(share: float) -> str:
+    return f"{share * 100:.1f}"
+
+
+TABLES = {"best": _best, "methods": _methods, "faithfulness": _faithfulness, "corruptions": _corruptions, "cost": _cost}

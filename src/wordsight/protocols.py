@@ -187,6 +187,13 @@ class VectorIndex(Protocol):
         """
 
 
+class ScannableIndex(VectorIndex, Protocol):
+    """A vector index that can score every row, for answers that are put together from several rows."""
+
+    def scan(self, queries: Embeddings, allowed: RowIds | None = None) -> tuple[RowIds, Scores]:
+        """Return the ids of all rows allowed, (n,), and their scores, (m, n)."""
+
+
 class Selection(Protocol):
     """A decision rule: which of the scored images are the answer."""
 

@@ -8,7 +8,7 @@ import numkong
 import numpy as np
 from numpy.typing import NDArray
 
-from wordsight.types import Embeddings, Metric, Neighbours, RowIds
+from wordsight.types import Embeddings, Metric, Neighbours, RowIds, Scores
 
 # Below this many rows a second thread costs more than it brings.
 _ROWS_PER_THREAD = 50_000
@@ -58,6 +58,10 @@ class ExactIndex:
 
     def search(self, queries: Embeddings, k: int, allowed: RowIds | None = None) -> Neighbours:
         """Return the ``min(k, rows allowed)`` closest rows of each query, best first, ties by id."""
+        return best(*self.scan(queries, allowed), k)
+
+    def scan(self, queries: Embeddings, allowed: RowIds | None = None) -> tuple[RowIds, Scores]:
+        """Return the ids of all rows allowed, (n,), ascending, and their scores, (m, n)."""
         ids, vectors, scores = self.ids, self.vectors, None
         if allowed is not None:
             rows = positions(self.ids, allowed)
@@ -68,7 +72,7 @@ class ExactIndex:
                 scores = self._scores(queries, self.vectors)[:, rows]
         if scores is None:
             scores = self._scores(queries, vectors)
-        return best(ids, scores, k)
+        return ids, scores
 
     def _scores(self, queries: Embeddings, vectors: NDArray[np.float16]) -> NDArray[np.float32]:
         half = to_half(queries).reshape(-1, self.dim)

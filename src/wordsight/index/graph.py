@@ -17,7 +17,7 @@ from usearch.index import Index
 
 from wordsight.errors import CatalogueError
 from wordsight.index.exact import ExactIndex, best, positions, similarity, to_half
-from wordsight.types import Embeddings, Metric, Neighbours, RowIds
+from wordsight.types import Embeddings, Metric, Neighbours, RowIds, Scores
 
 _KIND = {Metric.COSINE: "ip", Metric.EUCLIDEAN: "l2sq"}
 CONNECTIVITY = 16
@@ -104,6 +104,10 @@ class GraphIndex:
             answer = self._one(query, k, wanted, allowed)
             found[i], values[i] = answer.ids[0], answer.scores[0]
         return Neighbours(found, values)
+
+    def scan(self, queries: Embeddings, allowed: RowIds | None = None) -> tuple[RowIds, Scores]:
+        """Return the ids of all rows allowed, (n,), and their scores, (m, n), without the graph."""
+        return self.rows.scan(queries, allowed)
 
     def _one(self, query: NDArray[np.float32], k: int, wanted: int, allowed: RowIds | None) -> Neighbours:
         half = to_half(query[None])

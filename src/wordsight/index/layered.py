@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from wordsight.index.exact import ExactIndex, best
-from wordsight.protocols import VectorIndex
-from wordsight.types import Embeddings, Neighbours, RowIds
+from wordsight.protocols import ScannableIndex
+from wordsight.types import Embeddings, Neighbours, RowIds, Scores
 
 
 class LayeredIndex:
     """Answers from ``base`` without the rows removed since, and exactly from the rows added since."""
 
-    def __init__(self, base: VectorIndex, added: ExactIndex | None = None, removed: RowIds | None = None) -> None:
+    def __init__(self, base: ScannableIndex, added: ExactIndex | None = None, removed: RowIds | None = None) -> None:
         self.dim = base.dim
         self.metric = base.metric
         self._base = base
@@ -48,6 +48,15 @@ class LayeredIndex:
         width = min(k, int(keep.sum(axis=1).min()))
         rows = [best(i[m], s[m][None], width) for i, s, m in zip(ids, scores, keep, strict=True)]
         return Neighbours(np.concatenate([r.ids for r in rows]), np.concatenate([r.scores for r in rows]))
+
+    def scan(self, queries: Embeddings, allowed: RowIds | None = None) -> tuple[RowIds, Scores]:
+        """Return the ids of all rows allowed, (n,), and their scores, (m, n): the base's rows, then the added ones."""
+        ids, scores = self._base.scan(queries, allowed)
+        if len(self._removed):
+            keep = ~np.isin(ids, self._removed)
+            ids, scores = ids[keep], scores[:, keep]
+        more, more_scores = self._added.scan(queries, allowed)
+        return np.concatenate([ids, more]), np.concatenate([scores, more_scores], axis=1)
 
     def _hide(self, ids: RowIds) -> None:
         in_base = self._base.search(np.zeros((1, self.dim), np.float32), len(ids), ids).ids[0] if len(ids) else ids

@@ -15,15 +15,18 @@ def pack(vectors: Embeddings) -> list[bytes]:
     return [row.tobytes() for row in np.asarray(vectors).astype("<f2")]
 
 
-def join(blobs: Iterable[bytes], dim: int) -> bytes:
-    """Return stored rows as one block of float16; raises ``CatalogueError`` when it is not ``dim`` for each."""
+def join(blobs: Iterable[bytes], dim: int, count: int | None = None) -> bytes:
+    """Return stored rows as one block of float16; raises ``CatalogueError`` when it is not ``dim`` for each.
+
+    ``count``: how many rows there are where a blob may hold several.
+    """
     rows = list(blobs)
     block = b"".join(rows)
-    if len(block) != 2 * dim * len(rows):
+    if len(block) != 2 * dim * (len(rows) if count is None else count):
         raise CatalogueError("the catalogue holds damaged vectors: move it away and index again")
     return block
 
 
-def unpack(blobs: Iterable[bytes], dim: int) -> Embeddings:
-    """Return stored rows as (n, dim) float32; raises like ``join``."""
-    return np.frombuffer(join(blobs, dim), "<f2").reshape(-1, dim).astype(np.float32)
+def unpack(blobs: Iterable[bytes], dim: int, count: int | None = None) -> Embeddings:
+    """Return stored rows as (n, dim) float32; ``count`` and errors as in ``join``."""
+    return np.frombuffer(join(blobs, dim, count), "<f2").reshape(-1, dim).astype(np.float32)

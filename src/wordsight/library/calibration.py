@@ -1,7 +1,8 @@
 """The match estimate: how likely a hit shows what was asked, learned from how unrelated queries score there.
 
 A catalogue remembers the mean of its vectors, the vectors of a bank of background queries (``background``), and mean
-and deviation of the bank's scores over all photos, which follow from the vectors' mean and covariance without a scan. A
+and deviation of the bank's scores over all photos, which follow from the vectors' mean and covariance without a scan;
+where it holds regions, the same of the scores by region, which are counted over a sample. A
 hit is described by four numbers without a unit (``FEATURES``), and a logistic model with fixed weights makes them a
 probability: for one query it never falls when the score rises. docs/matches.md tells the method and what it reaches;
 ``python -m benchmarks.matches --fit`` prints the weights anew.
@@ -12,16 +13,18 @@ from __future__ import annotations
 import json
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wordsight.library import background
-from wordsight.library.catalogue import Catalogue, StoredEncoder, now, unpack
+from wordsight.index.regions import fuse_all
+from wordsight.library import background, region_table
+from wordsight.library.blobs import unpack
+from wordsight.library.catalogue import Catalogue, StoredEncoder, now
 from wordsight.protocols import Encoder
 from wordsight.types import Embeddings, Metric
 
@@ -38,6 +41,7 @@ _FORMAT = 1
 _MAGIC = b"wordsight calibration\n"
 _SAMPLE = 20_000
 _BATCH = 1_024
+_IS_SAMPLED = "(v.id * 2654435761) % 4294967296 < ?"
 _LEAST_SCALE = 5e-3  # below, the bank's texts are one to this encoder, and rounding would count as evidence
 _DUE_FROM = 0.15
 
@@ -49,6 +53,8 @@ class Calibration:
     ``images`` pictures were there, the newest with the id ``last``. ``mean`` (dim,) is that of their vectors.
     ``bank_mean`` and ``bank_scale`` are mean and deviation of the bank's scores over all photos. ``words`` (dim,) and
     ``words_offset`` tell things from nonsense. ``bank`` (texts, dim) are the background queries, kept for next time.
+    ``regions`` pictures had regions; ``region_mean`` and ``region_scale`` are like ``bank_mean`` and ``bank_scale`` for
+    scores by region.
     """
 
     images: int
@@ -59,24 +65,33 @@ class Calibration:
     mean: NDArray[np.float32]
     words: NDArray[np.float32]
     bank: NDArray[np.float16]
+    regions: int = 0
+    region_mean: float = 0.0
+    region_scale: float = 1.0
 
-    def match(self, query: NDArray[np.float32], scores: NDArray[np.float32]) -> NDArray[np.float32]:
+    def match(
+        self, query: NDArray[np.float32], scores: NDArray[np.float32], *, by_region: bool = False
+    ) -> NDArray[np.float32]:
         """Return the probability in [0, 1] that a photo with that score shows what was asked, one per score.
 
-        ``query`` (dim,) of unit length, ``scores`` (n,) its cosines with photos.
+        ``query`` (dim,) of unit length, ``scores`` (n,) its cosines with photos, or ``by_region`` those with photos and
+        their best regions.
         """
-        logits = self.features(query, scores) @ np.asarray(WEIGHTS) + BIAS
+        logits = self.features(query, scores, by_region=by_region) @ np.asarray(WEIGHTS) + BIAS
         return np.asarray(1 / (1 + np.exp(-np.clip(logits, -30, 30))), np.float32)
 
-    def features(self, query: NDArray[np.float32], scores: NDArray[np.float32]) -> NDArray[np.float64]:
+    def features(
+        self, query: NDArray[np.float32], scores: NDArray[np.float32], *, by_region: bool = False
+    ) -> NDArray[np.float64]:
         """Return the ``FEATURES`` of each score, (n, 4)."""
+        middle, scale = (self.region_mean, self.region_scale) if by_region else (self.bank_mean, self.bank_scale)
         of_query = (
             (float(query @ self.mean) - self.bank_mean) / self.bank_scale,
             np.log(self.images),
             float(query @ self.words) - self.words_offset,
         )
         rows = np.empty((len(scores), len(FEATURES)))
-        rows[:, 0] = (scores.astype(np.float64) - self.bank_mean) / self.bank_scale
+        rows[:, 0] = (scores.astype(np.float64) - middle) / scale
         rows[:, 1:] = of_query
         low, high = np.asarray(_BOUNDS).T
         return np.clip(rows, low, high)
@@ -104,7 +119,12 @@ def calibrate_if_due(catalogue: Catalogue, stored: StoredEncoder, encoder: Encod
     bank = encode_bank(encoder) if old is None else old.bank.astype(np.float32)
     mean, covariance = _moments(_sample(catalogue, stored, images), stored.dim)
     last = catalogue.db.execute("SELECT max(id) FROM vectors WHERE encoder_id = ?", [stored.id]).fetchone()[0]
-    payload = pack_payload(learn(mean, covariance, bank, images=images, last=last))
+    learned = learn(mean, covariance, bank, images=images, last=last)
+    if stored.regions is not None:
+        region_mean, region_scale = region_moments(_sample_with_regions(catalogue, stored, images), bank)
+        count = region_table.count(catalogue, stored)
+        learned = replace(learned, regions=count, region_mean=region_mean, region_scale=region_scale)
+    payload = pack_payload(learned)
     with catalogue.transaction():
         catalogue.db.execute(
             "INSERT OR REPLACE INTO calibrations (encoder_id, made_at, images, payload) VALUES (?, ?, ?, ?)",
@@ -197,17 +217,53 @@ def _is_due(catalogue: Catalogue, stored: StoredEncoder, old: Calibration, image
         "SELECT count(*) FROM vectors WHERE encoder_id = ? AND id > ?", [stored.id, old.last]
     ).fetchone()[0]
     removed = old.images + added - images
-    return bool(added + abs(removed) > _DUE_FROM * old.images)
+    with_regions = old.regions if stored.regions is None else region_table.count(catalogue, stored)
+    return bool(
+        added + abs(removed) > _DUE_FROM * old.images or abs(with_regions - old.regions) > _DUE_FROM * old.regions
+    )
 
 
 def _sample(catalogue: Catalogue, stored: StoredEncoder, images: int) -> Iterator[Embeddings]:
     """Yield batches of some ``_SAMPLE`` vectors, the same at each call; ids are hashed, so no folder is favoured."""
-    below = (1 << 32) if images <= _SAMPLE else (_SAMPLE << 32) // images
     rows = catalogue.db.execute(
-        "SELECT vector FROM vectors WHERE encoder_id = ? AND (id * 2654435761) % 4294967296 < ?", [stored.id, below]
+        f"SELECT vector FROM vectors v WHERE encoder_id = ? AND {_IS_SAMPLED}", [stored.id, _sampled_below(images)]
     )
     while batch := rows.fetchmany(_BATCH):
         yield unpack((row[0] for row in batch), stored.dim)
+
+
+def _sample_with_regions(
+    catalogue: Catalogue, stored: StoredEncoder, images: int
+) -> Iterator[tuple[Embeddings, Embeddings, NDArray[np.intp]]]:
+    """Yield the same batches with the regions' vectors and how many of these each picture has."""
+    rows = catalogue.db.execute(
+        "SELECT v.vector, coalesce(r.vectors, x'') FROM vectors v LEFT JOIN regions r ON r.vector_id = v.id "
+        f"WHERE v.encoder_id = ? AND {_IS_SAMPLED}",
+        [stored.id, _sampled_below(images)],
+    )
+    while batch := rows.fetchmany(_BATCH // 4):
+        counts = np.asarray([len(row[1]) // (2 * stored.dim) for row in batch], np.intp)
+        whole = unpack((row[0] for row in batch), stored.dim)
+        yield whole, unpack((row[1] for row in batch), stored.dim, int(counts.sum())), counts
+
+
+def _sampled_below(images: int) -> int:
+    return (1 << 32) if images <= _SAMPLE else (_SAMPLE << 32) // images
+
+
+def region_moments(
+    batches: Iterable[tuple[Embeddings, Embeddings, NDArray[np.intp]]], bank: Embeddings
+) -> tuple[float, float]:
+    """Return mean and deviation of the scores by region of the bank's texts over photos.
+
+    Each batch: vectors of n photos, (n, dim), those of all their regions, (r, dim), and how many each has, (n,).
+    """
+    total, squares, count = 0.0, 0.0, 0
+    for whole, regions, counts in batches:
+        scores = fuse_all(whole @ bank.T, regions @ bank.T, counts).astype(np.float64)
+        total, squares, count = total + scores.sum(), squares + (scores**2).sum(), count + scores.size
+    mean = total / max(count, 1)
+    return float(mean), max(float(squares / max(count, 1) - mean**2) ** 0.5, _LEAST_SCALE)
 
 
 def _moments(batches: Iterator[Embeddings], dim: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

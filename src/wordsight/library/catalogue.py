@@ -53,13 +53,14 @@ def as_text(path: Path | str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class StoredEncoder:
-    """An encoder as the catalogue knows it."""
+    """An encoder as the catalogue knows it; ``regions`` names the layout of the regions that are wanted of pictures."""
 
     id: int
     name: str
     fingerprint: str
     dim: int
     metric: Metric
+    regions: str | None = None
 
 
 class Catalogue:
@@ -211,8 +212,10 @@ class Catalogue:
     def encoders(self) -> list[StoredEncoder]:
         """Return the encoders the catalogue holds vectors of, oldest first."""
         with self.snapshot():
-            rows = self.db.execute("SELECT id, name, fingerprint, dim, metric FROM encoders ORDER BY id").fetchall()
-        return [StoredEncoder(i, name, print_, dim, Metric(metric)) for i, name, print_, dim, metric in rows]
+            rows = self.db.execute(
+                "SELECT id, name, fingerprint, dim, metric, regions FROM encoders ORDER BY id"
+            ).fetchall()
+        return [StoredEncoder(i, name, print_, dim, Metric(m), regions) for i, name, print_, dim, m, regions in rows]
 
     def encoder_row(self, encoder: Encoder) -> StoredEncoder:
         """Return the catalogue's record of ``encoder``; raises ``EncoderMismatch`` when it holds only others."""
@@ -248,6 +251,7 @@ class Catalogue:
         """Remove encoders without a vector, as a first run that was stopped at once leaves them, or ``forget``."""
         idle = "NOT IN (SELECT DISTINCT encoder_id FROM vectors)"
         self.db.execute(f"DELETE FROM removed WHERE encoder_id {idle}")
+        self.db.execute(f"DELETE FROM removed_regions WHERE encoder_id {idle}")
         self.db.execute(f"DELETE FROM encoders WHERE id {idle}")
 
     def vectors_after(self, encoder: StoredEncoder, last: int) -> tuple[RowIds, Embeddings]:
@@ -278,6 +282,7 @@ class Catalogue:
         with self.transaction():
             self.db.execute("UPDATE encoders SET generation = ? WHERE id = ?", [generation, encoder.id])
             self.db.execute("DELETE FROM removed WHERE encoder_id = ?", [encoder.id])
+            self.db.execute("DELETE FROM removed_regions WHERE encoder_id = ?", [encoder.id])
 
     def forget(self, root: Path) -> None:
         """Remove the indexed folder ``root`` with all that is known of it; the photos are not touched."""

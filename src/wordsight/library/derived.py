@@ -1,7 +1,8 @@
 """Index files derived from the catalogue: memory-mapped, never changed, rebuildable at any time.
 
 ``index/<encoder id>/<generation>/`` holds ``ids``, ``vectors`` and, for large catalogues, ``graph``; ``manifest.json``
-tells their sizes. Generations have random names, and the database says which one holds: it changes its mind in the
+tells their sizes. Where pictures have regions, ``region_ids``, ``region_vectors`` and ``region_graph`` are the same for
+those. Generations have random names, and the database says which one holds: it changes its mind in the
 transaction that forgets the removed vectors. So a reader, who sees one state of the database, gets the files of that
 state or none; and files that belong to no state (of a run that was killed, or of a catalogue that is gone) are never
 read. What the files lack is in the database, and searched exactly.
@@ -12,51 +13,82 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wordsight.errors import CatalogueError
-from wordsight.index import ExactIndex, LayeredIndex
+from wordsight.index import ExactIndex, LayeredIndex, RegionIndex
 from wordsight.index.exact import positions
+from wordsight.index.regions import MOST_REGIONS
+from wordsight.library import region_table
 from wordsight.library.blobs import join
 from wordsight.library.catalogue import Catalogue, StoredEncoder
-from wordsight.protocols import VectorIndex
+from wordsight.protocols import ScannableIndex
+from wordsight.types import RowIds
 
 GRAPH_FROM = 2_000_000
 """Rows from which a graph is built: an exact scan of a million takes some 50 ms, and no minutes to build."""
 
+_REGIONS = "region_"
 _FEW = 1_000
 _SHARE = 20
 _BATCH = 4_096
 _TRIES = 3
 
 
-def open_index(catalogue: Catalogue, encoder: StoredEncoder, *, threads: int = 1) -> VectorIndex:
+def open_index(catalogue: Catalogue, encoder: StoredEncoder, *, threads: int = 1) -> ScannableIndex:
     """Return the index over all vectors of ``encoder``: the files, with what changed since they were made on top.
 
     In a ``snapshot()`` this comes first: it goes on to the newest state when the files of an older one are gone.
     """
     with catalogue.snapshot():
+        return _whole(catalogue, encoder, _open_base(catalogue, encoder, threads))
+
+
+def open_with_regions(catalogue: Catalogue, encoder: StoredEncoder, *, threads: int = 1) -> RegionIndex:
+    """Return the index over the vectors of ``encoder`` and of the regions, like ``open_index``."""
+    with catalogue.snapshot():
         base = _open_base(catalogue, encoder, threads)
-        held = _rows(base).ids
-        ids, vectors = catalogue.vectors_after(encoder, int(held[-1]) if len(held) else 0)
-        removed = held[positions(held, catalogue.removed(encoder))]
+        whole = _whole(catalogue, encoder, base)
+        held = _rows(base.regions).ids
+        parts = list(region_table.rows(catalogue, encoder, after=base.last_region))
+        gone = np.isin(held // MOST_REGIONS, region_table.removed(catalogue, encoder))
+    ids = np.concatenate([np.empty(0, np.int64), *(part[0] for part in parts)])
+    vectors = np.frombuffer(b"".join(part[1] for part in parts), "<f2").reshape(-1, encoder.dim)
+    regions = _layered(base.regions, ids, vectors, held[gone])
+    is_graph = not (isinstance(base.whole, ExactIndex) and isinstance(base.regions, ExactIndex))
+    return RegionIndex(whole, regions, propose=is_graph)
+
+
+def _whole(catalogue: Catalogue, encoder: StoredEncoder, base: _Base) -> ScannableIndex:
+    held = _rows(base.whole).ids
+    ids, vectors = catalogue.vectors_after(encoder, int(held[-1]) if len(held) else 0)
+    removed = held[positions(held, catalogue.removed(encoder))]
+    return _layered(base.whole, ids, vectors.astype(np.float16), removed)
+
+
+def _layered(base: ScannableIndex, ids: RowIds, vectors: NDArray[np.float16], removed: RowIds) -> ScannableIndex:
     if not len(ids) and not len(removed):
         return base
-    added = ExactIndex(encoder.dim, encoder.metric, ids, vectors.astype(np.float16))
-    return LayeredIndex(base, added, removed)
+    return LayeredIndex(base, ExactIndex(base.dim, base.metric, ids, vectors), removed)
 
 
 def fold_if_due(catalogue: Catalogue, encoder: StoredEncoder, *, graph_from: int | None = None) -> bool:
     """Fold when what changed since the last time is more than a twentieth of the whole; return whether it was."""
     base = _open_base(catalogue, encoder, 1)
-    last = int(_rows(base).ids[-1]) if len(base) else 0
+    last = int(_rows(base.whole).ids[-1]) if len(base.whole) else 0
     added = catalogue.db.execute(
         "SELECT count(*) FROM vectors WHERE encoder_id = ? AND id > ?", [encoder.id, last]
     ).fetchone()[0]
-    if added + len(catalogue.removed(encoder)) <= max(_FEW, len(base) // _SHARE):
+    changed = max(
+        added + len(catalogue.removed(encoder)), region_table.changes(catalogue, encoder, after=base.last_region)
+    )
+    if changed <= max(_FEW, len(base.whole) // _SHARE):
         return False
     fold(catalogue, encoder, graph_from=graph_from)
     return True
@@ -85,7 +117,16 @@ def fold(catalogue: Catalogue, encoder: StoredEncoder, *, graph_from: int | None
     _drop_others(folder)
 
 
-def _open_base(catalogue: Catalogue, encoder: StoredEncoder, threads: int) -> VectorIndex:
+@dataclass(frozen=True, slots=True)
+class _Base:
+    """An open generation; ``last_region`` is the id of the newest row of the table of regions that it holds."""
+
+    whole: ScannableIndex
+    regions: ScannableIndex
+    last_region: int
+
+
+def _open_base(catalogue: Catalogue, encoder: StoredEncoder, threads: int) -> _Base:
     """Open the present generation; damaged files count as none: all of it is in the database."""
     for _ in range(_TRIES):
         generation = catalogue.generation(encoder)
@@ -97,52 +138,70 @@ def _open_base(catalogue: Catalogue, encoder: StoredEncoder, threads: int) -> Ve
             catalogue.renew()
         except (OSError, ValueError, CatalogueError):
             break
-    return ExactIndex(encoder.dim, encoder.metric)
+    return _Base(ExactIndex(encoder.dim, encoder.metric), ExactIndex(encoder.dim, encoder.metric), 0)
 
 
-def _open(folder: Path, encoder: StoredEncoder, threads: int) -> VectorIndex:
+def _open(folder: Path, encoder: StoredEncoder, threads: int) -> _Base:
     manifest = _manifest(folder)
     for name, size in manifest["bytes"].items():
         if (folder / name).stat().st_size != size:
             raise CatalogueError(f"{folder / name} is damaged")
-    rows = _open_rows(folder, int(manifest["rows"]), encoder, threads)
-    if "graph" not in manifest["bytes"]:
+    return _Base(
+        _open_part(folder, "", manifest, encoder, threads),
+        _open_part(folder, _REGIONS, manifest, encoder, threads),
+        manifest["last_region"],
+    )
+
+
+def _open_part(
+    folder: Path, part: str, manifest: dict[str, Any], encoder: StoredEncoder, threads: int
+) -> ScannableIndex:
+    rows = _open_rows(folder, part, manifest[f"{part}rows"], encoder, threads)
+    if f"{part}graph" not in manifest["bytes"]:
         return rows
     from wordsight.index.graph import GraphIndex
 
-    return GraphIndex.open(folder / "graph", rows)
+    return GraphIndex.open(folder / f"{part}graph", rows)
 
 
-def _open_rows(folder: Path, count: int, encoder: StoredEncoder, threads: int) -> ExactIndex:
+def _open_rows(folder: Path, part: str, count: int, encoder: StoredEncoder, threads: int) -> ExactIndex:
     if not count:
         return ExactIndex(encoder.dim, encoder.metric, threads=threads)
-    ids = np.memmap(folder / "ids", "<i8", mode="r", shape=(count,))
-    vectors = np.memmap(folder / "vectors", "<f2", mode="r", shape=(count, encoder.dim))
+    ids = np.memmap(folder / f"{part}ids", "<i8", mode="r", shape=(count,))
+    vectors = np.memmap(folder / f"{part}vectors", "<f2", mode="r", shape=(count, encoder.dim))
     if not (ids[1:] > ids[:-1]).all():
-        raise CatalogueError(f"{folder / 'ids'} is damaged")
+        raise CatalogueError(f"{folder / part}ids is damaged")
     return ExactIndex(encoder.dim, encoder.metric, np.asarray(ids), np.asarray(vectors), threads=threads)
 
 
 def _write(catalogue: Catalogue, encoder: StoredEncoder, folder: Path, graph_from: int) -> None:
-    count = _write_rows(catalogue, encoder, folder)
-    if count >= graph_from:
-        from wordsight.index.graph import GraphIndex
+    manifest: dict[str, Any] = {"last_region": region_table.last(catalogue, encoder)}
+    parts = {"": _vector_rows(catalogue, encoder), _REGIONS: region_table.rows(catalogue, encoder)}
+    for part, batches in parts.items():
+        count = manifest[f"{part}rows"] = _write_rows(batches, folder, part)
+        if count >= graph_from:
+            from wordsight.index.graph import GraphIndex
 
-        GraphIndex.build(_open_rows(folder, count, encoder, 1)).save(folder / "graph")
-    sizes = {file.name: file.stat().st_size for file in folder.iterdir()}
-    (folder / "manifest.json").write_text(json.dumps({"rows": count, "bytes": sizes}))
+            GraphIndex.build(_open_rows(folder, part, count, encoder, 1)).save(folder / f"{part}graph")
+    manifest["bytes"] = {file.name: file.stat().st_size for file in folder.iterdir()}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
     for path in (*folder.iterdir(), folder):
         _to_disk(path)
 
 
-def _write_rows(catalogue: Catalogue, encoder: StoredEncoder, folder: Path) -> int:
+def _vector_rows(catalogue: Catalogue, encoder: StoredEncoder) -> Iterator[tuple[RowIds, bytes]]:
     rows = catalogue.db.execute("SELECT id, vector FROM vectors WHERE encoder_id = ? ORDER BY id", [encoder.id])
+    while batch := rows.fetchmany(_BATCH):
+        yield np.asarray([row[0] for row in batch], np.int64), join([row[1] for row in batch], encoder.dim)
+
+
+def _write_rows(batches: Iterator[tuple[RowIds, bytes]], folder: Path, part: str) -> int:
     count = 0
-    with (folder / "ids").open("wb") as ids, (folder / "vectors").open("wb") as vectors:
-        while batch := rows.fetchmany(_BATCH):
-            ids.write(np.asarray([row[0] for row in batch], "<i8").tobytes())
-            vectors.write(join([row[1] for row in batch], encoder.dim))
-            count += len(batch)
+    with (folder / f"{part}ids").open("wb") as ids, (folder / f"{part}vectors").open("wb") as vectors:
+        for some, block in batches:
+            ids.write(some.astype("<i8").tobytes())
+            vectors.write(block)
+            count += len(some)
     return count
 
 
@@ -166,7 +225,7 @@ def _drop_others(folder: Path) -> None:
             other.unlink(missing_ok=True)
 
 
-def _rows(index: VectorIndex) -> ExactIndex:
+def _rows(index: ScannableIndex) -> ExactIndex:
     rows = getattr(index, "rows", index)
     assert isinstance(rows, ExactIndex)
     return rows
@@ -181,6 +240,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
     manifest = json.loads((folder / "manifest.json").read_text())
     try:
         sizes = {str(name): int(size) for name, size in manifest["bytes"].items()}
-        return {"rows": int(manifest["rows"]), "bytes": sizes}
+        numbers = {name: int(manifest.get(name, 0)) for name in (f"{_REGIONS}rows", "last_region")}
+        return {"rows": int(manifest["rows"]), "bytes": sizes, **numbers}
     except (TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"{folder} holds no manifest") from error

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from wordsight import images
 from wordsight.library.catalogue import Catalogue, StoredEncoder, as_text, storable
+from wordsight.library.region_table import HAS_ALL
 from wordsight.library.report import Health
 
 _SHOWN = 1000
@@ -63,14 +64,14 @@ def _examine_folder(
     missing: Counter[tuple[int, int, bytes]],
 ) -> None:
     rows = catalogue.db.execute(
-        "SELECT f.name, f.bytes, f.mtime_ns, f.skip_reason, c.sha256, v.id FROM files f "
+        f"SELECT f.name, f.bytes, f.mtime_ns, f.skip_reason, c.sha256, {HAS_ALL} FROM files f "
         "LEFT JOIN contents c ON c.id = f.content_id "
-        "LEFT JOIN vectors v ON v.content_id = f.content_id AND v.encoder_id = ? WHERE f.folder_id = ?",
-        [encoder.id, folder_id],
+        "LEFT JOIN vectors v ON v.content_id = f.content_id AND v.encoder_id = ?2 WHERE f.folder_id = ?3",
+        [encoder.regions, encoder.id, folder_id],
     ).fetchall()
     known = {row[0]: row[1:] for row in rows}
     for file in folder.files:
-        size, mtime_ns, reason, _, vector = known.pop(file.name, (None, None, None, None, None))
+        size, mtime_ns, reason, _, has_all = known.pop(file.name, (None, None, None, None, None))
         path = folder.path / file.name
         if size is None:
             new.append((path, file.size, storable(file.mtime_ns)))
@@ -80,7 +81,7 @@ def _examine_folder(
             health.skip_count += 1
             if len(health.skipped) < _SHOWN:
                 health.skipped.append((path, reason))
-        elif vector is None:
+        elif not has_all:
             health.unencoded += 1
         else:
             health.indexed += 1

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from wordsight.types import Query
+from wordsight.types import Box, Query
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,7 @@ class PhotoHit:
     ``score``: higher is better, comparable within one query only. ``match``: estimated probability in [0, 1] that the
     photo shows what was asked, comparable across queries; ``None`` where the catalogue has no calibration yet.
     ``captured_at`` is the camera's local time, without zone. ``sha256`` identifies the content: copies share it.
+    ``region``: the part that is closest to what was asked; ``None`` where that is the whole photo.
     ``ranks``, where several encoders were fused: each with the photo's place in its ranking, ``None`` where beyond.
     """
 
@@ -32,6 +33,7 @@ class PhotoHit:
     camera: str | None = None
     latitude: float | None = None
     longitude: float | None = None
+    region: Box | None = None
     ranks: tuple[tuple[str, int | None], ...] = ()
 
 

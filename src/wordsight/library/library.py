@@ -56,6 +56,7 @@ class Library:
         *,
         workers: int | None = None,
         beside: bool = False,
+        regions: bool | None = None,
         retry_skipped: bool = False,
         allow_empty: bool = False,
         progress: Callable[[Progress], None] = lambda _: None,
@@ -71,6 +72,7 @@ class Library:
                 self.encoder,
                 workers=workers,
                 beside=beside,
+                regions=regions,
                 retry_skipped=retry_skipped,
                 allow_empty=allow_empty,
                 progress=progress,
@@ -88,10 +90,12 @@ class Library:
         within: Sequence[Path | str] = (),
         filters: Filters | None = None,
         matches_only: bool = False,
+        regions: bool = True,
     ) -> Answer:
         """Return the ``top`` photos closest to ``query`` (a text in the query language, or a ``Query``).
 
-        ``within``: only photos in or below these folders; raises ``BadInput`` for one that is not indexed.
+        ``within``: only photos in or below these folders; raises ``BadInput`` for one that is not indexed. ``regions``
+        false: rank by whole photos also where the catalogue has regions.
         """
         parsed = query if isinstance(query, Query) else parse(query)
         filters = filters or Filters()
@@ -100,7 +104,7 @@ class Library:
             filters = replace(filters, under=_both(folders, filters.under))
         if self._searcher is None:
             self._searcher = Searcher(self.catalogue, self.encoder, threads=self._threads)
-        return self._searcher.search(parsed, top=top, filters=filters, matches_only=matches_only)
+        return self._searcher.search(parsed, top=top, filters=filters, matches_only=matches_only, regions=regions)
 
     def status(self, root: Path | str) -> Health:
         """Compare the indexed folder that is or contains ``root`` with what is there now."""

@@ -12,10 +12,10 @@ import hashlib
 import importlib.util
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from enum import Enum
+from enum import Enum, Flag, auto
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -26,7 +26,9 @@ from numpy.typing import NDArray
 
 from wordsight import images
 from wordsight.errors import ImageError
+from wordsight.library.regions import Regions, cut, layout
 from wordsight.protocols import Encoder, Image
+from wordsight.types import Embeddings
 
 _GROUP = 4
 _GROUPS_PER_WORKER = 3
@@ -41,6 +43,14 @@ class Known(Enum):
     SAME = "same"
 
 
+class Need(Flag):
+    """What the catalogue lacks of a content."""
+
+    NOTHING = 0
+    VECTOR = auto()
+    REGIONS = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """A file to read."""
@@ -52,7 +62,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A file that was read: a known content (no ``info``), a new one with its vector, or a ``problem``.
+    """A file that was read: a known content (no ``info``), one with what was needed of it, or a ``problem``.
 
     ``passing``: the problem lies with the disk or with permissions, not in the file, and may be gone the next time.
     """
@@ -63,6 +73,7 @@ class Done:
     sha256: builtins.bytes = b""
     info: images.PictureInfo | None = None
     vector: NDArray[np.float32] | None = None
+    regions: Regions | None = None
     problem: str | None = None
     vanished: bool = False
     passing: bool = False
@@ -87,9 +98,9 @@ def reader_version() -> str:
 
 
 def encode_files(
-    jobs: Iterator[Job], encoder: Encoder, is_known: Callable[[bytes], bool], workers: int
+    jobs: Iterator[Job], encoder: Encoder, needs: Callable[[bytes], Need], workers: int
 ) -> Generator[Done, None, None]:
-    """Yield the outcome of every job, about in order. ``is_known(sha256)`` is asked in the calling thread.
+    """Yield the outcome of every job, about in order. ``needs(sha256)`` is asked in the calling thread.
 
     A content that occurs several times is encoded once: later ones are yielded after the first.
     """
@@ -110,11 +121,11 @@ def encode_files(
                         yield from (_same_content(later, done) for later in waiting.pop(done.sha256, ()))
                     elif done.sha256 in waiting:
                         waiting[done.sha256].append(done)
-                    elif is_known(done.sha256):
+                    elif (need := needs(done.sha256)) is Need.NOTHING:
                         yield done
                     else:
                         waiting[done.sha256] = []
-                        fresh.append(item)
+                        fresh.append((item, need))
                 if fresh:
                     groups.append(pool.submit(_encode_group, fresh, encoder))
         finally:
@@ -158,22 +169,37 @@ def _unreadable(done: Done, error: OSError) -> Done:
     return replace(done, problem=f"cannot be read: {error.strerror or error}", passing=True)
 
 
-def _encode_group(group: list[_Read], encoder: Encoder) -> list[Done]:
-    results, pictures, places = [], list[Image](), []
-    for item in group:
+def _encode_group(group: Sequence[tuple[_Read, Need]], encoder: Encoder) -> list[Done]:
+    results, pictures, plans = [], list[Image](), []
+    for item, need in group:
         try:
             picture = images.read(item.data, side=encoder.image_side)
         except ImageError as error:
-            results.append(replace(item.done, problem=error.reason))
+            # One that could be read once keeps its vector; its regions are tried again the next time.
+            results.append(replace(item.done, problem=error.reason) if Need.VECTOR in need else item.done)
             continue
-        pictures.append(picture.image)
-        places.append(len(results))
+        boxes = layout(picture.info.width, picture.info.height) if Need.REGIONS in need else None
+        parts = [picture.image] if Need.VECTOR in need else []
+        parts += cut(picture.image, boxes) if boxes is not None else []
+        plans.append((len(results), boxes, slice(len(pictures), len(pictures) + len(parts))))
+        pictures += parts
         results.append(replace(item.done, info=picture.info))
-    for place, vector in zip(places, encoder.encode_images(pictures), strict=True):
-        if (np.abs(vector) <= LARGEST).all():  # False for NaN, too
-            results[place] = replace(results[place], vector=vector)
-        else:
-            results[place] = replace(
-                results[place], info=None, problem="the encoder gave no finite vector that half precision can hold"
-            )
+    vectors = encoder.encode_images(pictures)
+    for place, boxes, rows in plans:
+        results[place] = _with_vectors(results[place], boxes, vectors[rows])
     return results
+
+
+def _with_vectors(done: Done, boxes: NDArray[np.uint16] | None, rows: Embeddings) -> Done:
+    """Add the vectors of the whole, if it was encoded, and then of the boxes; not finite regions are left out."""
+    finite: NDArray[np.bool_] = np.all(np.abs(rows) <= LARGEST, axis=1)  # False for NaN, too
+    of_regions = slice(len(rows) - (0 if boxes is None else len(boxes)), None)
+    whole = rows[: of_regions.start]
+    if not finite[: len(whole)].all():
+        return replace(done, info=None, problem="the encoder gave no finite vector that half precision can hold")
+    good = finite[of_regions]
+    return replace(
+        done,
+        vector=whole[0] if len(whole) else None,
+        regions=None if boxes is None else Regions(boxes[good], rows[of_regions][good]),
+    )

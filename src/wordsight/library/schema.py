@@ -5,6 +5,9 @@ a reason. ``contents`` are pictures by what is in them (SHA-256 of the file's by
 the same content and is not encoded again. ``vectors`` belong to a content and an encoder. A vector's id is never used
 twice, and ``removed`` remembers the ids of vectors that are gone: so an index file that was made at some time stays
 right, together with the vectors of higher id and without the removed ones.
+
+``regions`` holds the vectors of parts of a picture beside the one of the whole, all parts in one row; with
+``removed_regions`` it follows changes as ``vectors`` does. ``encoders.regions`` names the layout that is wanted.
 """
 
 from __future__ import annotations
@@ -83,7 +86,27 @@ _VERSION_2 = """
 ALTER TABLE encoders ADD COLUMN generation TEXT;
 """  # names the index files that belong to this state of ``vectors`` and ``removed``; NULL: none
 
-MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2)
+_VERSION_3 = """
+ALTER TABLE encoders ADD COLUMN regions TEXT;
+CREATE TABLE regions (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    encoder_id INTEGER NOT NULL REFERENCES encoders ON DELETE CASCADE,
+    vector_id INTEGER NOT NULL UNIQUE REFERENCES vectors ON DELETE CASCADE,
+    layout TEXT NOT NULL,
+    boxes BLOB NOT NULL,
+    vectors BLOB NOT NULL
+);
+CREATE INDEX regions_by_encoder ON regions (encoder_id, id);
+CREATE TABLE removed_regions (
+    encoder_id INTEGER NOT NULL,
+    vector_id INTEGER NOT NULL,
+    PRIMARY KEY (encoder_id, vector_id)
+) WITHOUT ROWID;
+CREATE TRIGGER remember_removed_regions AFTER DELETE ON regions
+    BEGIN INSERT OR IGNORE INTO removed_regions VALUES (OLD.encoder_id, OLD.vector_id); END;
+"""  # regions: the layout wanted, NULL: none; boxes: left, top, right, bottom of each part, little-endian 65535ths
+
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3)
 """Step i leads from version i to version i + 1. Never edit a released step: add one."""
 
 VERSION = len(MIGRATIONS)

@@ -13,13 +13,16 @@ from numpy.typing import NDArray
 
 from wordsight import images
 from wordsight.errors import BadInput, QuerySyntaxError
+from wordsight.index import RegionIndex
+from wordsight.index.exact import similarity, to_half
 from wordsight.library import calibration, derived
-from wordsight.library.blobs import unpack
+from wordsight.library.blobs import join, unpack
 from wordsight.library.catalogue import Catalogue
 from wordsight.library.filters import Filters
 from wordsight.library.hits import Answer, PhotoHit
-from wordsight.protocols import Encoder
-from wordsight.types import Embeddings, Metric, Query, RowIds, Term
+from wordsight.library.regions import in_pixels, unpack_boxes
+from wordsight.protocols import Encoder, ScannableIndex
+from wordsight.types import Box, Embeddings, Metric, Query, RowIds, Term
 
 _MOST_VARIABLES = 500  # of the 999 that older SQLite takes: the filters need some
 _JOINS = (
@@ -53,7 +56,13 @@ class Searcher:
         if state == self._state:
             return
         self._stored = self._catalogue.encoder_row(self._encoder)
-        self._index = derived.open_index(self._catalogue, self._stored, threads=self._threads)
+        self._index: ScannableIndex
+        self._regions: RegionIndex | None = None
+        if self._stored.regions is None:
+            self._index = derived.open_index(self._catalogue, self._stored, threads=self._threads)
+        else:
+            self._regions = derived.open_with_regions(self._catalogue, self._stored, threads=self._threads)
+            self._index = self._regions.whole
         self._calibration = calibration.load(self._catalogue, self._stored)
         self._state = state
 
@@ -62,10 +71,18 @@ class Searcher:
         return len(self._index)
 
     def search(
-        self, query: Query, *, top: int = 10, filters: Filters | None = None, matches_only: bool = False
+        self,
+        query: Query,
+        *,
+        top: int = 10,
+        filters: Filters | None = None,
+        matches_only: bool = False,
+        regions: bool = True,
     ) -> Answer:
         """Return the ``top`` closest photos that pass ``filters``; ``matches_only`` leaves out unlikely ones.
 
+        Where the catalogue has regions, photos are ranked by the whole and their best region, and hits say which that
+        is, unless ``regions`` is false or something is taken away in the query: what one part lacks, another may show.
         Copies of one picture are hits of their own, with the same score. The match estimate needs a calibrated
         catalogue and a query of words only. Raises ``BadInput`` for ``top`` < 1 and ``QuerySyntaxError`` when the
         query's terms cancel out; errors of the encoder pass through.
@@ -77,8 +94,11 @@ class Searcher:
             self._refresh()
             filters = self._without_idle(filters or Filters())
             allowed = None if filters.is_empty else self._allowed(filters)
-            hits = self._closest(vector, top, allowed, filters)
-            estimates = self._estimates(query, vector, hits)
+            by_region = self._regions if regions and all(term.weight > 0 for term in query.terms) else None
+            hits = self._closest(by_region or self._index, vector, top, allowed, filters)
+            estimates = self._estimates(query, vector, hits, by_region=by_region is not None)
+            if by_region is not None:
+                hits = [replace(hit, region=self._best_region(vector, hit)) for hit in hits]
         if estimates is not None:
             hits = [replace(hit, match=float(match)) for hit, match in zip(hits, estimates, strict=True)]
         elif matches_only:
@@ -89,7 +109,12 @@ class Searcher:
         return Answer(query, tuple(hits), searched, estimates is not None, notices)
 
     def _closest(
-        self, vector: NDArray[np.float32], top: int, allowed: RowIds | None, filters: Filters
+        self,
+        index: ScannableIndex | RegionIndex,
+        vector: NDArray[np.float32],
+        top: int,
+        allowed: RowIds | None,
+        filters: Filters,
     ) -> list[PhotoHit]:
         """Return the first ``top`` photos in the order of ``(-score, path)``, ranked.
 
@@ -98,13 +123,15 @@ class Searcher:
         """
         asked = top + 1
         while True:
-            found = self._index.search(vector[None], asked, allowed)
+            found = index.search(vector[None], asked, allowed)
             hits = self._hits(dict(zip(found.ids[0].tolist(), found.scores[0].tolist(), strict=True)), filters)
             if found.ids.shape[1] < asked or (len(hits) >= top and found.scores[0, -1] < hits[top - 1].score):
                 return [replace(hit, rank=rank) for rank, hit in enumerate(hits[:top], start=1)]
             asked *= 2
 
-    def _estimates(self, query: Query, vector: NDArray[np.float32], hits: list[PhotoHit]) -> NDArray[np.float32] | None:
+    def _estimates(
+        self, query: Query, vector: NDArray[np.float32], hits: list[PhotoHit], *, by_region: bool
+    ) -> NDArray[np.float32] | None:
         """Return the match estimate of each hit, where there can be one.
 
         The calibration knows how texts score, not differences of texts: with a minus in the query, it judges how the
@@ -119,7 +146,21 @@ class Searcher:
             vector, _ = query_vector(self._encoder, replace(query, terms=wanted))
             vectors = self._vectors(hits)
             scores = np.asarray([vectors[hit.sha256] @ vector for hit in hits], np.float32)
-        return self._calibration.match(vector, scores)
+        return self._calibration.match(vector, scores, by_region=by_region)
+
+    def _best_region(self, vector: NDArray[np.float32], hit: PhotoHit) -> Box | None:
+        """Return the region of a hit that is closer than the whole and all others, if there is one."""
+        row = self._catalogue.db.execute(
+            "SELECT r.boxes, v.vector, r.vectors FROM contents c JOIN vectors v ON v.content_id = c.id "
+            "JOIN regions r ON r.vector_id = v.id WHERE c.sha256 = ? AND v.encoder_id = ?",
+            [bytes.fromhex(hit.sha256), self._stored.id],
+        ).fetchone()
+        if row is None:
+            return None
+        boxes = unpack_boxes(row[0])
+        rows = np.frombuffer(join(row[1:], self._stored.dim, len(boxes) + 1), "<f2").reshape(-1, self._stored.dim)
+        best = int(similarity(to_half(vector[None]), rows, self._stored.metric)[0].argmax())
+        return in_pixels(boxes[best - 1], hit.width, hit.height) if best else None
 
     def _vectors(self, hits: list[PhotoHit]) -> dict[str, NDArray[np.float32]]:
         """Return the stored vector of each hit's content."""

@@ -15,9 +15,12 @@ from pathlib import Path
 
 from wordsight import images
 from wordsight.errors import BadInput
+from wordsight.library import region_table
 from wordsight.library.catalogue import Catalogue, StoredEncoder, as_text, below, normal, now, pack, storable
 from wordsight.library.machine import cores
-from wordsight.library.pipeline import Done, Job, Known, encode_files, reader_version
+from wordsight.library.pipeline import Done, Job, Known, Need, encode_files, reader_version
+from wordsight.library.region_table import HAS_ALL
+from wordsight.library.regions import LAYOUT
 from wordsight.library.report import Progress, SyncReport
 from wordsight.protocols import Encoder
 
@@ -32,17 +35,19 @@ def sync(
     *,
     workers: int | None = None,
     beside: bool = False,
+    regions: bool | None = None,
     retry_skipped: bool = False,
     allow_empty: bool = False,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> SyncReport:
     """Bring what the catalogue knows of ``root`` up to date for ``encoder``; call it inside ``catalogue.writing()``.
 
-    ``workers`` threads decode and encode (default: the cores this process may use). ``retry_skipped`` reads files again
-    that could not be read before. A folder inside an indexed one is brought up to date alone; one around others takes
-    them in. Raises ``BadInput`` when ``root`` is no folder, or holds no picture although the catalogue knows some (a
-    disk that is not mounted?) and not ``allow_empty``; ``EncoderMismatch`` when the catalogue belongs to another
-    encoder and not ``beside``.
+    ``workers`` threads decode and encode (default: the cores this process may use). ``regions``: from now on store
+    regions of each picture, too, or, if false, remove them all; by default it stays as it was. ``retry_skipped`` reads
+    files again that could not be read before. A folder inside an indexed one is brought up to date alone; one around
+    others takes them in. Raises ``BadInput`` when ``root`` is no folder, or holds no picture although the catalogue
+    knows some (a disk that is not mounted?) and not ``allow_empty``; ``EncoderMismatch`` when the catalogue belongs to
+    another encoder and not ``beside``.
     """
     started = time.monotonic()
     root = normal(root)
@@ -51,6 +56,8 @@ def sync(
     with catalogue.transaction():
         root_id = catalogue.add_root(root)
         stored = catalogue.add_encoder(encoder, beside=beside)
+        wanted = LAYOUT if (stored.regions is not None if regions is None else regions) else None
+        stored = region_table.want(catalogue.db, stored, wanted)
     run = _Run(catalogue, root, root_id, stored, allow_empty=allow_empty, retry_skipped=retry_skipped)
     run.compare()
     run.work_off(encoder, workers or cores(), progress)
@@ -138,14 +145,14 @@ class _Run:
 
     def _known_files(self, folder_id: int) -> dict[str, _KnownFile]:
         rows = self._db.execute(
-            "SELECT f.name, f.id, f.bytes, f.mtime_ns, f.content_id, v.id IS NOT NULL, f.skip_reader FROM files f "
-            "LEFT JOIN vectors v ON v.content_id = f.content_id AND v.encoder_id = ? WHERE f.folder_id = ?",
-            [self._encoder.id, folder_id],
+            f"SELECT f.name, f.id, f.bytes, f.mtime_ns, f.content_id, {HAS_ALL}, f.skip_reader FROM files f "
+            "LEFT JOIN vectors v ON v.content_id = f.content_id AND v.encoder_id = ?2 WHERE f.folder_id = ?3",
+            [self._encoder.regions, self._encoder.id, folder_id],
         )
         known = {}
-        for name, file_id, size, mtime_ns, content_id, has_vector, reader in rows:
+        for name, file_id, size, mtime_ns, content_id, has_all, reader in rows:
             skipped_for_good = reader == reader_version() and not self._retry_skipped
-            known[name] = _KnownFile(file_id, size, mtime_ns, content_id, bool(has_vector) or skipped_for_good)
+            known[name] = _KnownFile(file_id, size, mtime_ns, content_id, bool(has_all) or skipped_for_good)
         return known
 
     def work_off(self, encoder: Encoder, workers: int, progress: Callable[[Progress], None]) -> None:
@@ -153,7 +160,7 @@ class _Run:
         total = self._db.execute("SELECT count(*) FROM todo").fetchone()[0]
         progress(Progress(0, total, 0, 0))
         done, pending, last_commit = 0, 0, time.monotonic()
-        results = encode_files(self._jobs(), encoder, self._is_known, workers)
+        results = encode_files(self._jobs(), encoder, self._needs, workers)
         self._db.execute("BEGIN IMMEDIATE")
         try:
             for result in results:
@@ -188,13 +195,16 @@ class _Run:
                 last = rowid
                 yield Job(folder_id, Path(path) / name, Known(known))
 
-    def _is_known(self, sha256: bytes) -> bool:
-        """Whether the content has a vector already. Called by the thread that owns the connection."""
+    def _needs(self, sha256: bytes) -> Need:
+        """Return what the content lacks. Called by the thread that owns the connection."""
         row = self._db.execute(
-            "SELECT 1 FROM contents c JOIN vectors v ON v.content_id = c.id WHERE c.sha256 = ? AND v.encoder_id = ?",
-            [sha256, self._encoder.id],
+            f"SELECT {HAS_ALL} FROM contents c JOIN vectors v ON v.content_id = c.id AND v.encoder_id = ?2 "
+            "WHERE c.sha256 = ?3",
+            [self._encoder.regions, self._encoder.id, sha256],
         ).fetchone()
-        return row is not None
+        if row is not None:
+            return Need.NOTHING if row[0] else Need.REGIONS
+        return Need.VECTOR if self._encoder.regions is None else Need.VECTOR | Need.REGIONS
 
     def _record(self, result: Done) -> None:
         if result.problem is not None:
@@ -203,15 +213,17 @@ class _Run:
         content = self._db.execute("SELECT id FROM contents WHERE sha256 = ?", [result.sha256]).fetchone()
         if result.info is not None:
             content = content or self._add_content(result)
-        # An interrupt may come between any two statements, and what was done is kept: the vector comes last, so that
-        # none is without a file, and a file is not done before it has its vector.
+        # An interrupt may come between any two statements, and what was done is kept: the vectors come last, so that
+        # none is without a file, and a file is not done before it has them.
         self._write_file(result, content[0], None)
+        self.report.encoded += result.vector is not None or result.regions is not None
         if result.vector is not None:
             self._db.execute(
                 "INSERT INTO vectors (encoder_id, content_id, vector) VALUES (?, ?, ?)",
                 [self._encoder.id, content[0], pack(result.vector[None])[0]],
             )
-            self.report.encoded += 1
+        if result.regions is not None:
+            region_table.write(self._db, self._encoder, content[0], result.regions)
 
     def _add_content(self, result: Done) -> tuple[int]:
         info = result.info

@@ -36,7 +36,7 @@ def run(settings: Settings) -> Result:
         vit.write(model)
     rates = measure([Command(module("peer", "--model", str(model), "--trial"))])[0].last_json()
     batch = int(max(rates, key=lambda size: float(str(rates[size]))))
-    runtimes = _runtimes(settings.encoder)
+    runtimes = runtimes_of(settings.encoder)
     result.setting = {
         "photos": len(files),
         "mean_bytes": round(statistics.mean(file.stat().st_size for file in files)),
@@ -53,7 +53,7 @@ def run(settings: Settings) -> Result:
     return result
 
 
-def _runtimes(encoder: str) -> list[str]:
+def runtimes_of(encoder: str) -> list[str]:
     """Return the runtimes that really run when they are asked for."""
     wanted = ["onnxruntime"] + (["openvino"] if importlib.util.find_spec("openvino") else [])
     commands = [Command(python(_WHICH, encoder), {"WORDSIGHT_RUNTIME": name}) for name in wanted]

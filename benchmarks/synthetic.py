@@ -10,14 +10,16 @@ from pathlib import Path
 
 import numpy as np
 
-from wordsight.library import calibration, derived
+from wordsight.library import calibration, derived, region_table
 from wordsight.library.catalogue import Catalogue, StoredEncoder, pack
+from wordsight.library.regions import LAYOUT, Regions, layout
 from wordsight.protocols import Encoder
 from wordsight.types import Embeddings
 
 ROOT = "/photos"
 PER_FOLDER = 1_000
 _CHUNK = 20_000
+_SIZE = (4000, 3000)
 
 
 def random_vectors(dim: int, *, seed: int = 0) -> Callable[[int], Embeddings]:
@@ -38,15 +40,17 @@ def make(
     rows: int,
     *,
     graph: bool = False,
+    regions: bool = False,
     draw: Callable[[int], Embeddings] | None = None,
     label: str = "random",
 ) -> float:
     """Make a catalogue of ``rows`` pictures, 1,000 to a folder below ``/photos``, unless it is there already.
 
-    ``draw`` gives the next so many unit vectors; ``label`` names what it draws. ``graph``: with an HNSW graph.
+    ``draw`` gives the next so many unit vectors; ``label`` names what it draws. ``graph``: with an HNSW graph;
+    ``regions``: with the regions of ordinary photos, drawn alike.
     Returns the seconds that folding its index files took (and building the graph).
     """
-    key = [rows, graph, label, encoder.fingerprint]
+    key = [rows, graph, regions, label, encoder.fingerprint]
     mark = location / "made.json"
     if mark.is_file() and (made := json.loads(mark.read_text()))["key"] == key:
         return float(made["fold_s"])
@@ -55,6 +59,8 @@ def make(
     with Catalogue.open(location, create=True) as catalogue, catalogue.writing():
         stored = catalogue.add_encoder(encoder)
         _fill(catalogue, stored, rows, draw)
+        if regions:
+            stored = _fill_regions(catalogue, stored, rows, draw)
         start = time.perf_counter()
         derived.fold(catalogue, stored, graph_from=0 if graph else rows + 1)
         seconds = time.perf_counter() - start
@@ -79,7 +85,7 @@ def add_rows(
     db = catalogue.db
     db.executemany(
         "INSERT INTO contents (id, sha256, width, height, format, captured_at, camera) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        ((i, i.to_bytes(32, "big"), 4000, 3000, "jpeg", _date(i), f"Camera {i % 7}") for i in numbers),
+        ((i, i.to_bytes(32, "big"), *_SIZE, "jpeg", _date(i), f"Camera {i % 7}") for i in numbers),
     )
     db.executemany(
         "INSERT INTO files (folder_id, name, bytes, mtime_ns, content_id) VALUES (?, ?, ?, ?, ?)",
@@ -100,6 +106,18 @@ def _fill(catalogue: Catalogue, stored: StoredEncoder, rows: int, draw: Callable
                 part = numbers[start : start + PER_FOLDER]
                 folder = add_folder(catalogue, f"{ROOT}/{part[0] // PER_FOLDER:05d}")
                 add_rows(catalogue, stored, folder, part, blobs[start : start + PER_FOLDER])
+
+
+def _fill_regions(
+    catalogue: Catalogue, stored: StoredEncoder, rows: int, draw: Callable[[int], Embeddings]
+) -> StoredEncoder:
+    stored = region_table.want(catalogue.db, stored, LAYOUT)
+    boxes = layout(*_SIZE)
+    for first in range(1, rows + 1, PER_FOLDER):
+        with catalogue.transaction():
+            for number in range(first, min(rows + 1, first + PER_FOLDER)):
+                region_table.write(catalogue.db, stored, number, Regions(boxes, draw(len(boxes))))
+    return stored
 
 
 def _date(number: int) -> str:

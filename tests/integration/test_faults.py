@@ -34,15 +34,17 @@ import os, sys
 from pathlib import Path
 from wordsight.library import Library, derived, sync
 from wordsight.testing import ColourEncoder
-photos, place, log = sys.argv[1:]
+photos, place, log, regions = sys.argv[1:]
+import wordsight.library.regions
 import wordsight.library.sync as sync
 sync._COMMIT_FILES, derived._FEW, derived.GRAPH_FROM = 8, 20, 1
+wordsight.library.regions.LEAST_SIDE = 4
 out = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 class Encoder(ColourEncoder):
     def encode_images(self, images):
         os.write(out, b"." * len(images))
         return super().encode_images(images)
-Library(Encoder(), Path(place)).sync(photos, workers=2)
+Library(Encoder(), Path(place)).sync(photos, workers=2, regions=regions == "True" or None)
 """
 
 
@@ -60,10 +62,10 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def start(photos: Path, place: Path, log: Path) -> subprocess.Popen[bytes]:
+def start(photos: Path, place: Path, log: Path, *, regions: bool = False) -> subprocess.Popen[bytes]:
     """Start a run; what it says goes to a file beside its log."""
     with log.with_suffix(".said").open("ab") as said:
-        return subprocess.Popen([sys.executable, "-c", CHILD, photos, place, log], stderr=said)
+        return subprocess.Popen([sys.executable, "-c", CHILD, photos, place, log, str(regions)], stderr=said)
 
 
 def said(log: Path) -> str:
@@ -74,9 +76,9 @@ def content(place: Path) -> list[tuple]:
     """Everything that is known of the files, without the ids that depend on the order of work."""
     with Catalogue.open(place) as catalogue:
         return catalogue.db.execute(
-            "SELECT d.path, f.name, f.bytes, f.mtime_ns, c.sha256, c.width, c.height, c.format, v.vector FROM files f "
-            "JOIN folders d ON d.id = f.folder_id JOIN contents c ON c.id = f.content_id "
-            "JOIN vectors v ON v.content_id = c.id ORDER BY 1, 2"
+            "SELECT d.path, f.name, f.bytes, f.mtime_ns, c.sha256, c.width, c.height, c.format, v.vector, r.boxes, "
+            "r.vectors FROM files f JOIN folders d ON d.id = f.folder_id JOIN contents c ON c.id = f.content_id "
+            "JOIN vectors v ON v.content_id = c.id LEFT JOIN regions r ON r.vector_id = v.id ORDER BY 1, 2"
         ).fetchall()
 
 
@@ -105,11 +107,12 @@ def check_sound(place: Path) -> int:
     return int(files)
 
 
-def test_killed_at_any_instant(photos: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+@pytest.mark.parametrize("regions", [False, True])
+def test_killed_at_any_instant(photos: Path, tmp_path: Path, request: pytest.FixtureRequest, regions: bool) -> None:
     """Many runs are killed at random; each is continued, by the next that is killed, until all is done, and anew."""
-    calm = tmp_path / "calm"
-    assert start(photos, calm, tmp_path / "calm log").wait() == 0
-    kills = 200 if request.config.getoption("--slow") else 15
+    calm, each = tmp_path / "calm", 6 if regions else 1
+    assert start(photos, calm, tmp_path / "calm log", regions=regions).wait() == 0
+    kills = 200 if request.config.getoption("--slow") else 10
     rng = random.Random(os.environ.get("WORDSIGHT_SEED", "3"))
     killed, rounds = 0, 0
     while killed < kills:
@@ -117,9 +120,9 @@ def test_killed_at_any_instant(photos: Path, tmp_path: Path, request: pytest.Fix
         rounds += 1
         before, runs, finished = 0, 0, False
         while not finished:
-            child = start(photos, place, log)
+            child = start(photos, place, log, regions=regions)
             if killed < kills:
-                wait_for(child, place, log, rng)
+                wait_for(child, place, log, rng, each)
                 child.send_signal(signal.SIGKILL)
             finished = child.wait() == 0
             assert finished or child.returncode == -signal.SIGKILL, said(log)
@@ -132,20 +135,24 @@ def test_killed_at_any_instant(photos: Path, tmp_path: Path, request: pytest.Fix
         assert content(place) == content(calm)
         assert answers(place) == answers(calm)
         encoded = log.stat().st_size
-        assert PICTURES <= encoded <= PICTURES + (runs - 1) * (8 + IN_FLIGHT), "known pictures were encoded again"
+        most = PICTURES + (runs - 1) * (8 + IN_FLIGHT)
+        assert PICTURES * each <= encoded <= most * each, "known pictures were encoded again"
         assert len(list((place / "index/1").iterdir())) == 1, "index files of killed runs stay behind"
 
 
-def wait_for(child: subprocess.Popen[bytes], place: Path, log: Path, rng: random.Random) -> None:
-    """Wait for a random instant of the run: at its beginning, in its middle, or when it folds."""
+def wait_for(child: subprocess.Popen[bytes], place: Path, log: Path, rng: random.Random, each: int) -> None:
+    """Wait for a random instant of the run: at its beginning, in its middle, or when it folds.
+
+    ``each``: how often a picture goes through the encoder, with its parts.
+    """
     stage = rng.choice(["start", "database", "middle", "middle", "middle", "end"])
     done = log.stat().st_size if log.exists() else 0
-    goal = min(PICTURES - 1, done + rng.randrange(1, 90))
+    goal = min(PICTURES * each - 1, done + rng.randrange(1, 90 * each))
     ready = {
         "start": lambda: True,
         "database": (place / DATABASE).exists,
         "middle": lambda: log.exists() and log.stat().st_size >= goal,
-        "end": lambda: log.exists() and log.stat().st_size >= PICTURES - 4,
+        "end": lambda: log.exists() and log.stat().st_size >= (PICTURES - 4) * each,
     }[stage]
     give_up = time.monotonic() + 60
     while child.poll() is None and not ready() and time.monotonic() < give_up:

@@ -217,7 +217,8 @@ def test_a_searcher_on_the_writers_own_connection(photos: Path) -> None:
 
 def test_match_estimates_belong_to_their_hits(library: Library, photos: Path, monkeypatch) -> None:
     class Estimate:
-        def match(self, query, scores):
+        def match(self, query, scores, *, by_region):
+            assert not by_region
             assert scores.dtype == np.float32
             return np.clip(scores, 0, 1)
 

@@ -27,6 +27,14 @@ def index(
     encoder: EncoderOption = "mini",
     catalog: CatalogOption = None,
     beside: Annotated[bool, typer.Option(help="Index for this encoder beside the catalogue's other ones.")] = False,
+    regions: Annotated[
+        bool | None,
+        typer.Option(
+            "--regions/--no-regions",
+            help="From now on store parts of each photo, too, so that small things are found; or remove them.",
+            show_default=False,
+        ),
+    ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Threads; all cores unless told.")] = None,
     retry_skipped: Annotated[bool, typer.Option(help="Read files again that could not be read before.")] = False,
     allow_empty: Annotated[bool, typer.Option(help="Accept that a folder has lost all its photos.")] = False,
@@ -43,6 +51,7 @@ def index(
                 folder,
                 workers=workers,
                 beside=beside,
+                regions=regions,
                 retry_skipped=retry_skipped,
                 allow_empty=allow_empty,
                 progress=progress,

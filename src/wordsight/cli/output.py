@@ -20,9 +20,11 @@ from wordsight.library.hits import Answer, PhotoHit
 
 FIELDS = (
     *("query", "rank", "score", "match", "path", "width", "height", "bytes", "sha256", "format"),
-    *("captured_at", "camera", "latitude", "longitude"),
+    *("captured_at", "camera", "latitude", "longitude", "region"),
 )
 """The members of a JSON object and the columns of CSV, in order."""
+
+_SIDES = ("left", "top", "right", "bottom")
 
 # Everything that is printed and no blank, except "%" itself: what the encoded form leaves as it is.
 _DOCID_SAFE = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) != "%")
@@ -99,6 +101,7 @@ def record(answer: Answer, hit: PhotoHit) -> dict[str, object]:
         "camera": hit.camera,
         "latitude": hit.latitude,
         "longitude": hit.longitude,
+        "region": None if hit.region is None else dict(zip(_SIDES, hit.region[:4], strict=True)),
     }
     return members | ({"ranks": dict(hit.ranks)} if answer.encoders else {})
 
@@ -124,8 +127,10 @@ def _csv(answers: Iterable[Answer]) -> Iterator[bytes]:
     rows.writeheader()
     for answer in several:
         for hit in answer.hits:
+            row = record(answer, hit)
+            row["region"] = None if hit.region is None else " ".join(map(str, hit.region[:4]))
             ranks = {"ranks": " ".join(f"{name}:{rank or ''}" for name, rank in hit.ranks)} if answer.encoders else {}
-            rows.writerow(record(answer, hit) | ranks)
+            rows.writerow(row | ranks)
             yield _bytes(buffer.getvalue())
             buffer.seek(0)
             buffer.truncate()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from enum import StrEnum
 from functools import partial
@@ -54,6 +54,9 @@ def search(
     min_score: Annotated[
         float | None, typer.Option(help="Leave out photos that score less; `wordsight compare` finds a good value.")
     ] = None,
+    regions: Annotated[
+        bool, typer.Option("--regions/--no-regions", help="Rank by parts of photos, too, where they are indexed.")
+    ] = True,
     encoder: EncoderOption = "mini",
     fuse: Annotated[
         list[str] | None,
@@ -124,13 +127,15 @@ def search(
             max_size=max_size,
             min_side=min_side,
         )
-        find = library.search
+        find: Callable[..., Answer] = partial(library.search, regions=regions)
         if fuse:
             from wordsight.library.fused import search_fused
 
             weights, names = zip(*map(_weighted, fuse), strict=True)
             others = [opened.enter_context(open_library(name, catalog)) for name in names]
-            find = partial(search_fused, [library, *others], how=fuse_by.value, weights=(1.0, *weights))
+            find = partial(
+                search_fused, [library, *others], how=fuse_by.value, weights=(1.0, *weights), regions=regions
+            )
         answer = find(words, top=top, within=within or (), filters=filters, matches_only=matches_only)
     if min_score is not None:
         answer = _scoring(answer, min_score)

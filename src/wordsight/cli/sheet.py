@@ -9,7 +9,7 @@ from pathlib import Path
 from wordsight.cli import sheet_why
 from wordsight.cli.data_uri import data_uri
 from wordsight.cli.files import whole_file
-from wordsight.cli.table import percent
+from wordsight.cli.table import percent, where
 from wordsight.cli.text import printable
 from wordsight.errors import ImageError
 from wordsight.images import open_image
@@ -137,7 +137,21 @@ def _picture(hit: PhotoHit, side: int, unread: list[str]) -> str:
     image.thumbnail((side, side))
     # Decoding happens when the picture scrolls into view: sheets may hold thousands.
     size = f'width="{image.width}" height="{image.height}"'
-    return f'<img src="{data_uri(image)}" alt="{alt}" {size} loading="lazy" decoding="async">'
+    mark, said = _region(hit)
+    return f'<img src="{data_uri(image)}" alt="{alt}{said}" {size} loading="lazy" decoding="async">{mark}'
+
+
+def _region(hit: PhotoHit) -> tuple[str, str]:
+    """Return the rectangle over the picture, cropped as the picture is, and the words for those who cannot see it."""
+    if hit.region is None:
+        return "", ""
+    left, top, right, bottom = hit.region[:4]
+    box = f'x="{left}" y="{top}" width="{right - left}" height="{bottom - top}"'
+    return (
+        f'<svg class="region" viewBox="0 0 {hit.width} {hit.height}" preserveAspectRatio="xMidYMid slice" '
+        f'aria-hidden="true"><rect {box}/><rect {box}/></svg>',
+        f", found in its {where(hit)}",
+    )
 
 
 def _text(text: str) -> str:
@@ -192,6 +206,9 @@ figure {
 .photo { position: relative; display: block; height: 215px; background: var(--empty); }
 .photo:focus-visible { outline-offset: -3px; border-radius: 12px 12px 0 0; }
 .photo img { display: block; width: 100%; height: 100%; object-fit: cover; }
+.region { position: absolute; inset: 0; width: 100%; height: 100%; }
+.region rect { fill: none; stroke: #000; stroke-opacity: .55; stroke-width: 4; vector-effect: non-scaling-stroke; }
+.region rect + rect { stroke: #ffd54a; stroke-opacity: 1; stroke-width: 2; }
 .photo:hover img { opacity: 1; filter: none; }
 .unread {
   display: flex; align-items: center; justify-content: center; height: 100%; padding: 1rem 1.25rem; overflow: hidden;

@@ -11,8 +11,5 @@ from wordsight.index.exact import ExactIndex
 from wordsight.index.layered import LayeredIndex
 from wordsight.index.regions import RegionIndex
 
-__all__ = [
-    "ExactIndex",
-    "LayeredIndex",
-    "RegionIndex",
-]  # GraphIndex is imported from its module: usearch costs a tenth of a second
+# GraphIndex is imported from its module: usearch costs a tenth of a second.
+__all__ = ["ExactIndex", "LayeredIndex", "RegionIndex"]

@@ -26,23 +26,25 @@ _PROPOSED = 4
 _LEAST_PROPOSED = 200
 
 
-def fuse(whole: NDArray[np.float32], region: NDArray[np.float32]) -> NDArray[np.float32]:
+def blend(whole: NDArray[np.float32], region: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the score of pictures with these scores of the whole and of the best region; a worse region is ignored."""
     return np.asarray(whole + WEIGHT * np.maximum(region - whole, 0), np.float32)
 
 
-def fuse_all(whole: NDArray[np.float32], regions: NDArray[np.float32], counts: NDArray[np.intp]) -> NDArray[np.float32]:
-    """Return ``fuse`` of the n rows of ``whole`` and the best of each one's ``counts`` rows among ``regions``."""
+def blend_all(
+    whole: NDArray[np.float32], regions: NDArray[np.float32], counts: NDArray[np.intp]
+) -> NDArray[np.float32]:
+    """Return ``blend`` of the n rows of ``whole`` and the best of each one's ``counts`` rows among ``regions``."""
     some = counts > 0
     fused = np.array(whole, np.float32)
     if some.any():
         starts = (np.cumsum(counts) - counts)[some]
-        fused[some] = fuse(fused[some], np.maximum.reduceat(regions, starts, axis=0))
+        fused[some] = blend(fused[some], np.maximum.reduceat(regions, starts, axis=0))
     return fused
 
 
 class RegionIndex:
-    """Searches pictures by ``fuse``; ids are those of the pictures in ``whole``.
+    """Searches pictures by ``blend``; ids are those of the pictures in ``whole``.
 
     ``regions`` holds rows as the module says. ``propose``: the two indexes are large and sub-linear; they propose
     candidates, and only these are scored.
@@ -83,7 +85,7 @@ class RegionIndex:
             starts = np.flatnonzero(np.diff(pictures, prepend=-1))
             places, known = _places(ids, pictures[starts])
             regions = np.maximum.reduceat(of_rows[0], starts)[known]
-            scores[0, places] = fuse(scores[0, places], regions)
+            scores[0, places] = blend(scores[0, places], regions)
         return best(ids, scores, k)
 
     def _candidates(self, query: Embeddings, count: int, allowed: RowIds | None) -> RowIds:

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wordsight.index.regions import fuse_all
+from wordsight.index.regions import blend_all
 from wordsight.library import background, region_table
 from wordsight.library.blobs import unpack
 from wordsight.library.catalogue import Catalogue, StoredEncoder, now
@@ -260,7 +260,7 @@ def region_moments(
     """
     total, squares, count = 0.0, 0.0, 0
     for whole, regions, counts in batches:
-        scores = fuse_all(whole @ bank.T, regions @ bank.T, counts).astype(np.float64)
+        scores = blend_all(whole @ bank.T, regions @ bank.T, counts).astype(np.float64)
         total, squares, count = total + scores.sum(), squares + (scores**2).sum(), count + scores.size
     mean = total / max(count, 1)
     return float(mean), max(float(squares / max(count, 1) - mean**2) ** 0.5, _LEAST_SCALE)

@@ -176,7 +176,9 @@ def _open_rows(folder: Path, part: str, count: int, encoder: StoredEncoder, thre
 
 def _write(catalogue: Catalogue, encoder: StoredEncoder, folder: Path, graph_from: int) -> None:
     manifest: dict[str, Any] = {"last_region": region_table.last(catalogue, encoder)}
-    parts = {"": _vector_rows(catalogue, encoder), _REGIONS: region_table.rows(catalogue, encoder)}
+    parts = {"": _vector_rows(catalogue, encoder)}
+    if manifest["last_region"]:
+        parts[_REGIONS] = region_table.rows(catalogue, encoder)
     for part, batches in parts.items():
         count = manifest[f"{part}rows"] = _write_rows(batches, folder, part)
         if count >= graph_from:

@@ -27,6 +27,7 @@ def search_fused(
     within: Sequence[Path | str] = (),
     filters: Filters | None = None,
     matches_only: bool = False,
+    regions: bool = True,
 ) -> Answer:
     """Return the ``top`` photos of one catalogue for ``query``, ranked by several encoders together.
 
@@ -34,8 +35,8 @@ def search_fused(
     photo that only others found counts as the next behind its last. An encoder with a closed vocabulary that does not
     know the query abstains, and a notice says so. The match estimate is that of the first encoder that has one; for a
     photo beyond its depth it is the least it gave, which is an upper bound. That nothing matches is said only where
-    every encoder that took part has estimates. ``ranks`` of a hit are its places with each encoder. ``weights``: how
-    much each counts; ``None``: all the same.
+    every encoder that took part has estimates. ``ranks`` of a hit are its places with each encoder; its region is that
+    of the first encoder that found it. ``weights``: how much each counts; ``None``: all the same.
 
     Raises ``UnknownQuery`` where no encoder knows the query, ``BadInput`` for encoders of one name, and as
     ``Library.search`` does.
@@ -47,7 +48,7 @@ def search_fused(
     silent: dict[str, UnknownQuery] = {}
     for name, library in zip(names, libraries, strict=True):
         try:
-            answers[name] = library.search(query, top=_depth(top), within=within, filters=filters)
+            answers[name] = library.search(query, top=_depth(top), within=within, filters=filters, regions=regions)
         except UnknownQuery as error:
             silent[name] = error
     if not answers:

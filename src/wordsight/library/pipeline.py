@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from wordsight import images
 from wordsight.errors import ImageError
-from wordsight.library.regions import Regions, cut, layout
+from wordsight.library.regions import Boxes, Regions, cut, layout
 from wordsight.protocols import Encoder, Image
 from wordsight.types import Embeddings
 
@@ -190,7 +190,7 @@ def _encode_group(group: Sequence[tuple[_Read, Need]], encoder: Encoder) -> list
     return results
 
 
-def _with_vectors(done: Done, boxes: NDArray[np.uint16] | None, rows: Embeddings) -> Done:
+def _with_vectors(done: Done, boxes: Boxes | None, rows: Embeddings) -> Done:
     """Add the vectors of the whole, if it was encoded, and then of the boxes; not finite regions are left out."""
     finite: NDArray[np.bool_] = np.all(np.abs(rows) <= LARGEST, axis=1)  # False for NaN, too
     of_regions = slice(len(rows) - (0 if boxes is None else len(boxes)), None)

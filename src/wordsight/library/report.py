@@ -40,8 +40,8 @@ class Health:
     """The state of one indexed folder, in files.
 
     ``moved`` are new files with the content of a missing one (they count neither as new nor as missing). ``unencoded``
-    are known files without a vector of the encoder in question, or without the regions that are wanted. ``skipped`` are the files that could not be read, with
-    their reasons (the first thousand; ``skip_count`` counts all).
+    are known files without a vector of the encoder in question, or without the regions that are wanted. ``skipped`` are
+    the files that could not be read, with their reasons (the first thousand; ``skip_count`` counts all).
     """
 
     root: Path

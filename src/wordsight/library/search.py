@@ -15,12 +15,13 @@ from wordsight import images
 from wordsight.errors import BadInput, QuerySyntaxError
 from wordsight.index import RegionIndex
 from wordsight.index.exact import similarity, to_half
+from wordsight.index.regions import blend
 from wordsight.library import calibration, derived
-from wordsight.library.blobs import join, unpack
+from wordsight.library.blobs import join
 from wordsight.library.catalogue import Catalogue
 from wordsight.library.filters import Filters
 from wordsight.library.hits import Answer, PhotoHit
-from wordsight.library.regions import in_pixels, unpack_boxes
+from wordsight.library.regions import Boxes, in_pixels, unpack_boxes
 from wordsight.protocols import Encoder, ScannableIndex
 from wordsight.types import Box, Embeddings, Metric, Query, RowIds, Term
 
@@ -82,7 +83,7 @@ class Searcher:
         """Return the ``top`` closest photos that pass ``filters``; ``matches_only`` leaves out unlikely ones.
 
         Where the catalogue has regions, photos are ranked by the whole and their best region, and hits say which that
-        is, unless ``regions`` is false or something is taken away in the query: what one part lacks, another may show.
+        is, unless ``regions`` is false.
         Copies of one picture are hits of their own, with the same score. The match estimate needs a calibrated
         catalogue and a query of words only. Raises ``BadInput`` for ``top`` < 1 and ``QuerySyntaxError`` when the
         query's terms cancel out; errors of the encoder pass through.
@@ -94,7 +95,7 @@ class Searcher:
             self._refresh()
             filters = self._without_idle(filters or Filters())
             allowed = None if filters.is_empty else self._allowed(filters)
-            by_region = self._regions if regions and all(term.weight > 0 for term in query.terms) else None
+            by_region = self._regions if regions else None
             hits = self._closest(by_region or self._index, vector, top, allowed, filters)
             estimates = self._estimates(query, vector, hits, by_region=by_region is not None)
             if by_region is not None:
@@ -144,35 +145,32 @@ class Searcher:
             scores = np.asarray([hit.score for hit in hits], np.float32)
         else:
             vector, _ = query_vector(self._encoder, replace(query, terms=wanted))
-            vectors = self._vectors(hits)
-            scores = np.asarray([vectors[hit.sha256] @ vector for hit in hits], np.float32)
+            scores = np.asarray([self._score(vector, hit, by_region=by_region) for hit in hits], np.float32)
         return self._calibration.match(vector, scores, by_region=by_region)
+
+    def _score(self, vector: NDArray[np.float32], hit: PhotoHit, *, by_region: bool) -> float:
+        """Return how a hit scores for another vector than the query's."""
+        _, rows = self._parts(hit)
+        whole, *regions = similarity(to_half(vector[None]), rows, self._stored.metric)[0]
+        return float(blend(whole, max(regions))) if by_region and regions else float(whole)
 
     def _best_region(self, vector: NDArray[np.float32], hit: PhotoHit) -> Box | None:
         """Return the region of a hit that is closer than the whole and all others, if there is one."""
-        row = self._catalogue.db.execute(
-            "SELECT r.boxes, v.vector, r.vectors FROM contents c JOIN vectors v ON v.content_id = c.id "
-            "JOIN regions r ON r.vector_id = v.id WHERE c.sha256 = ? AND v.encoder_id = ?",
-            [bytes.fromhex(hit.sha256), self._stored.id],
-        ).fetchone()
-        if row is None:
-            return None
-        boxes = unpack_boxes(row[0])
-        rows = np.frombuffer(join(row[1:], self._stored.dim, len(boxes) + 1), "<f2").reshape(-1, self._stored.dim)
+        boxes, rows = self._parts(hit)
         best = int(similarity(to_half(vector[None]), rows, self._stored.metric)[0].argmax())
         return in_pixels(boxes[best - 1], hit.width, hit.height) if best else None
 
-    def _vectors(self, hits: list[PhotoHit]) -> dict[str, NDArray[np.float32]]:
-        """Return the stored vector of each hit's content."""
-        vectors = {}
-        for hit in hits:
-            row = self._catalogue.db.execute(
-                "SELECT v.vector FROM vectors v JOIN contents c ON c.id = v.content_id "
-                "WHERE c.sha256 = ? AND v.encoder_id = ?",
-                [bytes.fromhex(hit.sha256), self._stored.id],
-            ).fetchone()
-            vectors[hit.sha256] = unpack([row[0]], self._stored.dim)[0]
-        return vectors
+    def _parts(self, hit: PhotoHit) -> tuple[Boxes, NDArray[np.float16]]:
+        """Return the boxes of a hit's r regions, (r, 4), and the vectors of the whole and of these, (1 + r, dim)."""
+        row = self._catalogue.db.execute(
+            "SELECT coalesce(r.boxes, x''), v.vector, coalesce(r.vectors, x'') FROM contents c "
+            "JOIN vectors v ON v.content_id = c.id LEFT JOIN regions r ON r.vector_id = v.id "
+            "WHERE c.sha256 = ? AND v.encoder_id = ?",
+            [bytes.fromhex(hit.sha256), self._stored.id],
+        ).fetchone()
+        boxes = unpack_boxes(row[0])
+        block = join(row[1:], self._stored.dim, 1 + len(boxes))
+        return boxes, np.frombuffer(block, "<f2").reshape(-1, self._stored.dim)
 
     def _without_idle(self, filters: Filters) -> Filters:
         """Drop a folder condition that every photo meets: filtering a million rows for nothing costs time."""

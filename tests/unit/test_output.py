@@ -19,8 +19,9 @@ import pytest
 from rich.console import Console
 
 from wordsight.cli import output, table
+from wordsight.cli.text import place
 from wordsight.library.hits import Answer, PhotoHit
-from wordsight.types import Query
+from wordsight.types import Box, Query
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 Golden = Callable[[str, bytes], None]
@@ -48,6 +49,7 @@ def hit(rank: int, name: bytes, **more: object) -> PhotoHit:
         camera="Canon, Inc. EOS" if rank % 2 else None,
         latitude=48.137154 if rank == 1 else None,
         longitude=-11.5 if rank == 1 else None,
+        region=Box(2000, 1500, 4000, 3000) if rank == 2 else None,
     )
     return replace(base, **more)  # type: ignore[arg-type]
 
@@ -76,6 +78,21 @@ def test_json_reads_back_one_object_a_line() -> None:
     assert records[0]["captured_at"] == "2021-06-15T12:30:59"
     assert records[1]["captured_at"] is records[1]["latitude"] is records[5]["match"] is None
     assert [r["query"] for r in records] == ['dog "in snow"'] * 5 + ["cat"]
+
+
+@pytest.mark.parametrize(
+    ("box", "words"),
+    [
+        ((0, 0, 1500, 1500), "upper left"),
+        ((2500, 1500, 4000, 3000), "lower right"),
+        ((1250, 750, 2750, 2250), "middle"),
+        ((1250, 0, 2750, 1500), "upper middle"),
+        ((2500, 750, 4000, 2250), "right"),
+        ((3999, 2999, 4000, 3000), "lower right"),
+    ],
+)
+def test_a_region_is_told_by_the_third_in_which_its_centre_lies(box: tuple[int, int, int, int], words: str) -> None:
+    assert place(Box(*box), 4000, 3000) == words
 
 
 def test_csv_reads_back() -> None:

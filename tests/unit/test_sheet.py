@@ -103,6 +103,21 @@ def test_thumbnails_links_and_words(photos: list[Path], tmp_path: Path) -> None:
     assert "Cannot be shown:" in page.text
 
 
+def test_a_rectangle_marks_the_region_in_pixels_of_the_photo(photos: list[Path], tmp_path: Path) -> None:
+    hits = (replace(hit(1, photos[0]), region=Box(400, 300, 800, 600)), hit(2, photos[0]))
+    page, _ = page_of(Answer(Query.of("red"), hits, 2), tmp_path / "sheet.html")
+    (drawing,) = page.all("svg")
+    assert drawing["viewbox"] == "0 0 800 600"
+    assert drawing["preserveaspectratio"] == "xMidYMid slice", "as the picture is cropped"
+    assert {tuple(rect[k] for k in ("x", "y", "width", "height")) for rect in page.all("rect")} == {
+        ("400", "300", "400", "300")
+    }
+    assert [picture["alt"] for picture in page.all("img")] == [
+        "Result 1: red.png, found in its lower right",
+        "Result 2: red.png",
+    ]
+
+
 def test_nothing_leaves_the_page_and_nothing_runs_in_it(photos: list[Path], tmp_path: Path) -> None:
     answer = Answer(Query.of("<script>alert(1)</script>"), tuple(hit(r, p) for r, p in enumerate(photos, 1)), 3)
     page, _ = page_of(answer, tmp_path / "sheet.html")

@@ -9,8 +9,8 @@ from pathlib import Path
 from wordsight.cli import sheet_why
 from wordsight.cli.data_uri import data_uri
 from wordsight.cli.files import whole_file
-from wordsight.cli.table import percent, where
-from wordsight.cli.text import printable
+from wordsight.cli.table import percent
+from wordsight.cli.text import place, printable
 from wordsight.errors import ImageError
 from wordsight.images import open_image
 from wordsight.library.hits import Answer, PhotoHit
@@ -103,7 +103,7 @@ def _card(hit: PhotoHit, side: int, unread: list[str], why: Explained | None) ->
     about = [f"<time>{hit.captured_at:%Y-%m-%d}</time>"] if hit.captured_at else []
     about += [_text(hit.camera)] if hit.camera else []
     about += [f"{hit.width:,} × {hit.height:,}"] if not about else []  # noqa: RUF001  # the sign for dimensions
-    layer = "" if why is None else sheet_why.layer(why)
+    layer = _mark(hit) if why is None else sheet_why.layer(why)
     where = "" if why is None else f'<span class="where hidden">{sheet_why.spoken(why)}</span>\n'
     return (
         f'<li style="--r:{ratio:.3f}"><figure>\n<a class="photo" href="{link}">{_picture(hit, side, unread)}{layer}'
@@ -137,20 +137,19 @@ def _picture(hit: PhotoHit, side: int, unread: list[str]) -> str:
     image.thumbnail((side, side))
     # Decoding happens when the picture scrolls into view: sheets may hold thousands.
     size = f'width="{image.width}" height="{image.height}"'
-    mark, said = _region(hit)
-    return f'<img src="{data_uri(image)}" alt="{alt}{said}" {size} loading="lazy" decoding="async">{mark}'
+    found = "" if hit.region is None else f", found in its {place(hit.region, hit.width, hit.height)}"
+    return f'<img src="{data_uri(image)}" alt="{alt}{found}" {size} loading="lazy" decoding="async">'
 
 
-def _region(hit: PhotoHit) -> tuple[str, str]:
-    """Return the rectangle over the picture, cropped as the picture is, and the words for those who cannot see it."""
+def _mark(hit: PhotoHit) -> str:
+    """Return the rectangle around the part that matched; it is cropped as the photo is."""
     if hit.region is None:
-        return "", ""
+        return ""
     left, top, right, bottom = hit.region[:4]
     box = f'x="{left}" y="{top}" width="{right - left}" height="{bottom - top}"'
     return (
         f'<svg class="region" viewBox="0 0 {hit.width} {hit.height}" preserveAspectRatio="xMidYMid slice" '
-        f'aria-hidden="true"><rect {box}/><rect {box}/></svg>',
-        f", found in its {where(hit)}",
+        f'aria-hidden="true"><rect {box}/><rect {box}/></svg>'
     )
 
 

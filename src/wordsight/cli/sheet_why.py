@@ -8,7 +8,7 @@ from __future__ import annotations
 from html import escape
 
 from wordsight.cli.data_uri import data_uri
-from wordsight.cli.text import printable
+from wordsight.cli.text import place, printable
 from wordsight.drawing import veil
 from wordsight.drawing.colours import table
 from wordsight.types import Box
@@ -57,13 +57,8 @@ def spoken(one: Explained) -> str:
 
 def _where(box: Box, size: tuple[int, int]) -> str:
     """Return a place in words, such as "upper left, 12 % of the photo"."""
-    across = (box.left + box.right) / 2 / size[0]
-    down = (box.top + box.bottom) / 2 / size[1]
-    row = "upper" if down < 1 / 3 else "lower" if down > 2 / 3 else ""
-    column = "left" if across < 1 / 3 else "right" if across > 2 / 3 else ""
-    place = f"{row} {column}".strip() if column or not row else f"{row} middle"
     area = (box.right - box.left) * (box.bottom - box.top) / (size[0] * size[1])
-    return f"{place or 'middle'}, {100 * area:.0f} % of the photo"
+    return f"{place(box, *size)}, {100 * area:.0f} % of the photo"
 
 
 def _outline(box: Box, kind: str) -> str:

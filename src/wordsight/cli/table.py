@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wordsight.cli.text import printable
+from wordsight.cli.text import place, printable
 from wordsight.library.hits import Answer, PhotoHit
 
 if TYPE_CHECKING:  # rich costs 70 ms: imported where a table is really drawn
@@ -22,9 +22,9 @@ _EIGHTHS = " ▏▎▍▌▋▊▉"
 def show(answers: Answer | Sequence[Answer], console: Console | None = None) -> None:
     """Draw the hits as one table per answer, on stdout or ``console``; nothing for an answer without hits.
 
-    Columns: rank, score, match estimate with a bar, width and height, the region that matched, capture date, and the
-    path as a link; where several encoders were fused, also the rank with each. Columns that would be empty throughout
-    are left out, on narrow terminals also the bar and the size; paths below the working folder or home are shown from
+    Columns: rank, score, match estimate with a bar, width and height, which part matched, capture date, and the path as
+    a link; where several encoders were fused, also the rank with each. Columns that would be empty throughout are left
+    out, on narrow terminals also the bar, the size and the part; paths below the working folder or home are shown from
     there.
     """
     from rich.console import Console
@@ -60,16 +60,6 @@ def percent(share: float) -> str:
     return f"{share * 100:.0f} %"
 
 
-def where(hit: PhotoHit) -> str:
-    """Return in which part of the photo the centre of its region lies, such as "top left"; "" without a region."""
-    if hit.region is None:
-        return ""
-    left, top, right, bottom = hit.region[:4]
-    third = min((left + right) * 3 // (2 * hit.width), 2), min((top + bottom) * 3 // (2 * hit.height), 2)
-    said = f"{('top', '', 'bottom')[third[1]]} {('left', '', 'right')[third[0]]}".strip()
-    return said or "centre"
-
-
 def near(path: Path) -> str:
     """Return the path from the working folder where it lies below it, from ``~`` where it lies in the home folder."""
     try:
@@ -90,7 +80,7 @@ def _show_one(answer: Answer, console: Console, *, titled: bool) -> None:
     hits = answer.hits
     with_match = any(hit.match is not None for hit in hits)
     wide = console.width >= _WIDE
-    with_region = any(hit.region is not None for hit in hits)
+    with_region = wide and any(hit.region is not None for hit in hits)
     with_date = any(hit.captured_at is not None for hit in hits)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
     if titled:
@@ -116,7 +106,7 @@ def _show_one(answer: Answer, console: Console, *, titled: bool) -> None:
         if wide:
             cells.append(f"{hit.width}×{hit.height}")  # noqa: RUF001  # the sign for dimensions
         if with_region:
-            cells.append(where(hit))
+            cells.append("" if hit.region is None else place(hit.region, hit.width, hit.height))
         if with_date:
             cells.append("" if hit.captured_at is None else f"{hit.captured_at:%Y-%m-%d}")
         cells.append(_link(hit))

@@ -1,6 +1,8 @@
-"""Text that is safe to show on a terminal."""
+"""Words for people, and text that is safe to show on a terminal."""
 
 from __future__ import annotations
+
+from wordsight.types import Box
 
 
 def printable(text: str) -> str:
@@ -15,3 +17,13 @@ def _escape(letter: str) -> str:
     if 0xDC80 <= code <= 0xDCFF:  # a byte of a name that is not UTF-8
         return f"\\x{code - 0xDC00:02x}"
     return letter.encode("unicode_escape").decode("ascii")
+
+
+def place(box: Box, width: int, height: int) -> str:
+    """Return where the centre of a box lies in a photo of that size, such as "upper left" or "middle"."""
+    across = (box.left + box.right) / 2 / width
+    down = (box.top + box.bottom) / 2 / height
+    row = "upper" if down < 1 / 3 else "lower" if down > 2 / 3 else ""
+    column = "left" if across < 1 / 3 else "right" if across > 2 / 3 else ""
+    found = f"{row} {column}".strip() if column or not row else f"{row} middle"
+    return found or "middle"

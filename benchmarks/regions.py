@@ -20,7 +20,7 @@ from xml.etree import ElementTree
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks import regions_cost, report
+from benchmarks import regions_cost, regions_matches, report
 from wordsight.datasets import RetrievalTask, load_task
 from wordsight.index import regions as index
 from wordsight.library.regions import LAYOUT, Boxes, cut, layout
@@ -58,6 +58,11 @@ class Gallery:
         starts = (np.cumsum(self.counts) - self.counts)[some]
         rows[some] += np.add.reduceat(self.regions, starts) / self.counts[some, None]
         return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+    def subset(self, rows: NDArray[np.intp]) -> Gallery:
+        """Return the gallery of these pictures."""
+        kept = np.repeat(np.isin(np.arange(len(self.whole)), rows), self.counts)
+        return Gallery(self.whole[rows], self.regions[kept], self.counts[rows])
 
     def taken(self, places: Sequence[int], of: int) -> Gallery:
         """Return the gallery with these of each picture's ``of`` regions."""
@@ -111,6 +116,7 @@ def quality(encoder: Encoder, data: Path, cache: Path | None) -> dict[str, Any]:
             "per_label": judge.per_label(shipped.scores(texts, 0.0), shipped.scores(texts)),
         }
     }
+    results["matches"] = regions_matches.run(encoder, shipped, judge.labels, texts)
     results["voc2007"]["with_regions"] = results["voc2007"]["by_weight"][str(index.WEIGHT)]
     results["voc2007_by_layout"] = {}
     for side in _SIDES:
@@ -157,7 +163,7 @@ class Judge:
     def __init__(self, task: RetrievalTask, annotations: Path) -> None:
         self._names = [query.query_id for query in task.queries]
         grades, ignored = task.qrels.grades, task.qrels.ignored
-        self._labels = np.asarray(
+        self.labels = np.asarray(
             [
                 [-1 if i.image_id in ignored.get(n, ()) else int(grades[n].get(i.image_id, 0) > 0) for i in task.images]
                 for n in self._names
@@ -165,7 +171,7 @@ class Judge:
         )
         largest = [_largest(annotations / f"{image.image_id}.xml") for image in task.images]
         areas = np.asarray([[row.get(name, 0.0) for row in largest] for name in self._names])
-        self.small = (self._labels == 1) & (areas < SMALL)
+        self.small = (self.labels == 1) & (areas < SMALL)
         self.labels_with_small = np.flatnonzero(self.small.sum(axis=1) >= _FEWEST)
 
     def __call__(self, scores: NDArray[np.float32]) -> dict[str, float]:
@@ -187,13 +193,13 @@ class Judge:
         }
 
     def _every(self, scores: NDArray[np.float32]) -> dict[str, float]:
-        rows = zip(self._names, scores, self._labels, strict=True)
+        rows = zip(self._names, scores, self.labels, strict=True)
         return {name: _ap(row[labels >= 0], labels[labels >= 0] == 1) for name, row, labels in rows}
 
     def _small(self, scores: NDArray[np.float32]) -> dict[str, float]:
         found = {}
         for place in self.labels_with_small:
-            kept = (self._labels[place] == 0) | self.small[place]
+            kept = (self.labels[place] == 0) | self.small[place]
             found[self._names[place]] = _ap(scores[place][kept], self.small[place][kept])
         return found
 

@@ -20,7 +20,7 @@ from wordsight.registry import load_encoder
 _PHOTOS = 200
 _SIZE = (640, 480)
 _ROWS = 100_000
-_REPEATS = 3
+_REPEATS = 2
 _SEARCHES = 11
 _BARE = "import numpy, onnxruntime"
 

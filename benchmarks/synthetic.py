@@ -19,6 +19,7 @@ from wordsight.types import Embeddings
 ROOT = "/photos"
 PER_FOLDER = 1_000
 _CHUNK = 20_000
+_NO_GRAPH = 2**62  # rows
 _SIZE = (4000, 3000)
 
 
@@ -62,7 +63,7 @@ def make(
         if regions:
             stored = _fill_regions(catalogue, stored, rows, draw)
         start = time.perf_counter()
-        derived.fold(catalogue, stored, graph_from=0 if graph else rows + 1)
+        derived.fold(catalogue, stored, graph_from=0 if graph else _NO_GRAPH)
         seconds = time.perf_counter() - start
         calibration.calibrate_if_due(catalogue, stored, encoder)
         catalogue.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -101,7 +101,7 @@ def test_an_encoder_that_does_not_know_the_query_abstains(libraries: list[Librar
 
 def test_the_match_estimate_is_that_of_the_encoder_that_has_one(libraries: list[Library], monkeypatch) -> None:
     class Estimate:
-        def match(self, query, scores):
+        def match(self, query, scores, *, by_region):
             return np.clip(scores, 0, 1)
 
     def load(catalogue, stored):

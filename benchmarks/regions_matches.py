@@ -1,4 +1,4 @@
-"""Does the match estimate stay honest with regions? Asks for what is there and what is not, as benchmarks.matches does."""
+"""Does the match estimate stay honest with regions? Asks for what is there and what is not, like benchmarks.matches."""
 
 from __future__ import annotations
 

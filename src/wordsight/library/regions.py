@@ -19,7 +19,7 @@ from wordsight.types import Box, Embeddings
 LAYOUT = "half, quincunx"
 """Name of the present layout: regions of another are made anew."""
 
-LEAST_SIDE = 128
+LEAST_SIDE = 160
 """Pixels of the shorter side below which a picture has no regions: enlarged parts of thumbnails show nothing new."""
 
 Boxes: TypeAlias = NDArray[np.uint16]

@@ -49,14 +49,19 @@ class Neighbours(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One summand of a query: a text or a picture, with a weight (negative: move away from it)."""
+    """One summand of a query: a text or a picture, with a weight (negative: move away from it).
+
+    A picture is a file (``image``), or one that the catalogue knows, by the SHA-256 of its content (``content``, in
+    hex; the first 8 digits or more).
+    """
 
     text: str | None = None
     image: Path | None = None
     weight: float = 1.0
+    content: str | None = None
 
     def __post_init__(self) -> None:
-        if (self.text is None) == (self.image is None):
+        if [self.text, self.image, self.content].count(None) != 2:
             raise ValueError("a term is either a text or a picture")
 
 

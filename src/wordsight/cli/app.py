@@ -20,6 +20,7 @@ _MODULES = {
     "fit": "fit",
     "compare": "compare",
     "models": "models",
+    "serve": "serve",
 }
 
 

@@ -69,12 +69,12 @@ class Picture:
     info: PictureInfo
 
 
-def read(data: bytes, *, side: int | None = None) -> Picture:
+def read(data: bytes, *, side: int | None = None, pixels: int = PIXEL_LIMIT) -> Picture:
     """Decode a file's content; the first frame or page of several.
 
     ``side``: the longest side that matters, in pixels (at least 1). Larger pictures may come shrunk, in the same
     proportions and never to less than twice ``side`` on the shorter side, so that an antialiased resize to ``side``
-    gives nearly the same; none is enlarged.
+    gives nearly the same; none is enlarged. ``pixels``: larger pictures are refused.
 
     The kind of file is told from its content. A file that ends early is refused, not filled with grey: a half picture
     would be found by what it does not show. Hostile files are bounded by ``PIXEL_LIMIT``, ``SCAN_LIMIT`` and the time
@@ -87,7 +87,7 @@ def read(data: bytes, *, side: int | None = None) -> Picture:
         raise ImageError("empty file")
     with quiet():
         try:
-            return _read_raw(data, side) if raw.is_raw(data) else _read(data, side)
+            return _read_raw(data, side, pixels) if raw.is_raw(data) else _read(data, side, pixels)
         except ImageError:
             raise
         except Exception as error:  # Pillow's plug-ins raise some twenty kinds on hostile bytes
@@ -122,11 +122,11 @@ _NO_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 """A named pipe would otherwise block until somebody writes to it."""
 
 
-def _read(data: bytes, side: int | None) -> Picture:
+def _read(data: bytes, side: int | None, pixels: int) -> Picture:
     image = open_data(data)
     kind = image.format or "unknown"
     try:
-        picture, _ = _decode(image, data, side)
+        picture, _ = _decode(image, data, side, pixels)
     except ImageError:
         raise
     except Exception as error:
@@ -134,8 +134,8 @@ def _read(data: bytes, side: int | None) -> Picture:
     return picture
 
 
-def _decode(image: ImageFile.ImageFile, data: bytes, side: int | None) -> tuple[Picture, Metadata]:
-    _refuse_bombs(image, data)
+def _decode(image: ImageFile.ImageFile, data: bytes, side: int | None, pixels: int) -> tuple[Picture, Metadata]:
+    _refuse_bombs(image, data, pixels)
     size = image.size
     image = _loaded(image, data, side)
     if image.format not in _SHRINKING:  # some plug-ins know the size, or turn the picture, only now
@@ -151,10 +151,10 @@ def _decode(image: ImageFile.ImageFile, data: bytes, side: int | None) -> tuple[
     return Picture(upright, _info(size, kind, found)), found
 
 
-def _refuse_bombs(image: ImageFile.ImageFile, data: bytes) -> None:
+def _refuse_bombs(image: ImageFile.ImageFile, data: bytes, pixels: int) -> None:
     width, height = image.size
-    if width * height > PIXEL_LIMIT:
-        raise ImageError(f"too large: {width} x {height} pixels; the limit is {PIXEL_LIMIT // 1_000_000} megapixels")
+    if width * height > pixels:
+        raise ImageError(f"too large: {width} x {height} pixels; the limit is {pixels // 1_000_000} megapixels")
     is_progressive = image.info.get("progressive") or (image.info.get("compression") == "jpeg" and b"\xff\xc2" in data)
     if is_progressive and (scans := data.count(b"\xff\xda")) * width * height > SCAN_LIMIT:
         raise ImageError(f"suspicious file: a progressive JPEG of {scans} scans")
@@ -191,13 +191,13 @@ def _info(size: tuple[int, int], kind: str, found: Metadata) -> PictureInfo:
     return PictureInfo(*size, kind, found.captured_at, found.camera, found.latitude, found.longitude)
 
 
-def _read_raw(data: bytes, side: int | None) -> Picture:
-    opened = raw.open_raw(data, side, PIXEL_LIMIT)
+def _read_raw(data: bytes, side: int | None, pixels: int) -> Picture:
+    opened = raw.open_raw(data, side, pixels)
     found = metadata.from_tiff(data)
     if opened.rendered is not None:
         image = modes.to_rgb(opened.rendered, side)
     else:
-        preview, of_preview = _decode(open_data(opened.preview or b""), opened.preview or b"", side)
+        preview, of_preview = _decode(open_data(opened.preview or b""), opened.preview or b"", side, pixels)
         image = preview.image
         if of_preview.orientation is None and opened.turn is not None:
             image = image.transpose(opened.turn)

@@ -3,13 +3,14 @@
 ::
 
     query  = [sign] term { sign term }        a sign is a + or - with a blank or an end on both sides
-    term   = [weight ":"] ( picture | piece { blank piece } )
+    term   = [weight ":"] ( picture | "picture:" digits | piece { blank piece } )
     piece  = word | '"' anything '"'          "" inside double quotes stands for one "
            | "'" anything "'"                 only at the start of a term: elsewhere ' is an apostrophe
 
 A weight is a number directly followed by ``:`` and something that is neither a blank nor a digit, so "12:30 clock" and
 "16:9 photo" are texts. A picture is a path that starts with ``./``, ``../``, ``/``, ``~/`` or a drive letter, or that
-names an existing file with a picture's suffix.
+names an existing file with a picture's suffix. ``picture:`` and the first 8 or more hexadecimal digits of a SHA-256
+stand for a picture that the catalogue knows (JSON output tells them).
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ _EXPLICIT = re.compile(r"\.{1,2}[/\\]|/|~/|[A-Za-z]:[/\\]")
 _NUMBER = r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|[+-]?(?:nan|inf|infinity)):"
 _WEIGHT = re.compile(_NUMBER + r"(?![\s\d\x00-\x1f\x7f-\x9f])(?=.)", re.IGNORECASE | re.DOTALL)
 _BARE_WEIGHT = re.compile(_NUMBER, re.IGNORECASE)
+_CONTENT = re.compile(r"picture:([0-9a-f]{8,64})", re.IGNORECASE)
 _SHOWN = 100  # characters of a long query shown before and after the caret
 
 
@@ -44,21 +46,22 @@ class _Piece(NamedTuple):
     quoted: bool
 
 
-def parse(words: Sequence[str] | str) -> Query:
+def parse(words: Sequence[str] | str, *, files: bool = True) -> Query:
     """Return the query that ``words`` spell: one string, or the items of a command line (joined by single blanks).
 
     Adjacent words form one text; weights lie in [1e-6, 1e6] and are negative after a ``-``. An item of a command line
-    that names an existing picture stays one term whatever blanks and signs its name holds.
+    that names an existing picture stays one term whatever blanks and signs its name holds. With ``files`` false,
+    paths are texts like others, and no file is looked for: for queries that come from elsewhere.
     Raises ``QuerySyntaxError``, which shows the place, for a query that is empty, broken, contradictory or
     only negative.
     """
-    source = words if isinstance(words, str) else " ".join(_shield(word) for word in words)
+    source = words if isinstance(words, str) else " ".join(_shield(word) if files else word for word in words)
     terms: list[Term] = []
     starts: list[int] = []
     for sign, sign_at, pieces in _split(source):
         if len(terms) == MAX_TERMS:
             raise _error(f"a query has at most {MAX_TERMS} terms; this is one too many", source, sign_at)
-        terms.append(_term(source, sign, pieces))
+        terms.append(_term(source, sign, pieces, files))
         starts.append(sign_at)
     _check_sense(source, terms, starts)
     return Query(tuple(terms), source)
@@ -147,7 +150,7 @@ def _closing(source: str, start: int) -> int:
     raise _error(f"this quote is never closed; add a {quote} where the phrase ends", source, start)
 
 
-def _term(source: str, sign: int, pieces: list[_Piece]) -> Term:
+def _term(source: str, sign: int, pieces: list[_Piece], files: bool) -> Term:
     first = pieces[0]
     match = _WEIGHT.match(source, first.start)
     weight = sign * (_weight(source, first.start, match[1]) if match else 1.0)
@@ -156,7 +159,9 @@ def _term(source: str, sign: int, pieces: list[_Piece]) -> Term:
         raise _error("a word or a picture must follow the weight, without a blank", source, first.end - 1)
     if not first.quoted:
         pieces = [first._replace(start=body, text=source[body : first.end]), *pieces[1:]]
-    image = _picture(source, body, pieces)
+    if len(pieces) == 1 and not first.quoted and (known := _CONTENT.fullmatch(pieces[0].text)):
+        return Term(content=known[1].lower(), weight=weight)
+    image = _picture(source, body, pieces) if files else None
     if image is not None:
         return Term(image=image, weight=weight)
     text = _clean(" ".join(piece.text for piece in pieces))
@@ -215,6 +220,8 @@ def _identity(term: Term) -> str:
     """Return a key that is equal for terms an encoder hardly tells apart: letter case and blanks do not count."""
     if term.text is not None:
         return f"text {' '.join(term.text.casefold().split())}"
+    if term.content is not None:
+        return f"content {term.content}"
     return f"image {os.path.abspath(str(term.image))}"  # resolving links would touch the disk
 
 
@@ -226,6 +233,8 @@ def _shield(word: str) -> str:
 
 
 def _quoted(term: Term) -> str:
+    if term.content is not None:
+        return f"picture:{term.content}"
     if term.image is not None:
         path = str(term.image)
         text = path if _EXPLICIT.match(path) else f"./{path}"
@@ -236,6 +245,7 @@ def _quoted(term: Term) -> str:
     words = text.split(" ")
     plain = all(words) and text.isprintable() and not any(word in ("+", "-") or word[0] in "\"'" for word in words)
     plain = plain and not (term.weight != 1 and text[0].isdigit())  # 2:30 is a text
+    plain = plain and not _CONTENT.fullmatch(text)
     if plain and not _BARE_WEIGHT.match(text) and not any(_EXPLICIT.match(word) for word in words[1:]):
         return text
     return '"' + text.replace('"', '""') + '"'

@@ -8,14 +8,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from wordsight.errors import BadInput
 from wordsight.library import calibration, derived
-from wordsight.library.catalogue import Catalogue, normal
+from wordsight.library.catalogue import Catalogue, default_location, normal
 from wordsight.library.filters import Filters
 from wordsight.library.hits import Answer
 from wordsight.library.language import parse
 from wordsight.library.report import Progress, SyncReport
-from wordsight.library.search import Searcher
+from wordsight.library.search import Pictures, Place, Searcher
 from wordsight.protocols import Encoder
 from wordsight.types import Query
 
@@ -27,12 +30,21 @@ class Library:
     """A catalogue of photo folders, seen through one encoder. Use as a context manager.
 
     ``location`` is the catalogue's folder (default: ``default_location()``); nothing is made there before ``sync``.
+    ``pictures`` gives what queries may name beyond the catalogue, by SHA-256.
     """
 
-    def __init__(self, encoder: Encoder, location: Path | None = None, *, threads: int = 1) -> None:
+    def __init__(
+        self,
+        encoder: Encoder,
+        location: Path | None = None,
+        *,
+        threads: int = 1,
+        pictures: Pictures | None = None,
+    ) -> None:
         self.encoder = encoder
         self._location = location
         self._threads = threads
+        self._pictures = pictures
         self._catalogue: Catalogue | None = None
         self._searcher: Searcher | None = None
 
@@ -91,20 +103,28 @@ class Library:
         filters: Filters | None = None,
         matches_only: bool = False,
         regions: bool = True,
+        after: Place | None = None,
+        vector: NDArray[np.float32] | None = None,
     ) -> Answer:
         """Return the ``top`` photos closest to ``query`` (a text in the query language, or a ``Query``).
 
         ``within``: only photos in or below these folders; raises ``BadInput`` for one that is not indexed. ``regions``
-        false: rank by whole photos also where the catalogue has regions.
+        false: rank by whole photos also where the catalogue has regions. ``after``, ``vector``: see ``Searcher``.
         """
         parsed = query if isinstance(query, Query) else parse(query)
         filters = filters or Filters()
         folders = tuple(self._indexed(Path(folder)) for folder in within)
         if folders:
             filters = replace(filters, under=_both(folders, filters.under))
-        if self._searcher is None:
-            self._searcher = Searcher(self.catalogue, self.encoder, threads=self._threads)
-        return self._searcher.search(parsed, top=top, filters=filters, matches_only=matches_only, regions=regions)
+        return self.searcher.search(
+            parsed,
+            top=top,
+            filters=filters,
+            matches_only=matches_only,
+            regions=regions,
+            after=after,
+            vector=vector,
+        )
 
     def status(self, root: Path | str) -> Health:
         """Compare the indexed folder that is or contains ``root`` with what is there now."""
@@ -115,6 +135,18 @@ class Library:
         assert home is not None
         with self.catalogue.snapshot():
             return examine(self.catalogue, home, self.catalogue.encoder_row(self.encoder))
+
+    @property
+    def location(self) -> Path:
+        """The catalogue's folder, whether it is there yet or not."""
+        return (self._location or default_location()).absolute()
+
+    @property
+    def searcher(self) -> Searcher:
+        """What answers queries, opened when first asked."""
+        if self._searcher is None:
+            self._searcher = Searcher(self.catalogue, self.encoder, threads=self._threads, pictures=self._pictures)
+        return self._searcher
 
     @property
     def catalogue(self) -> Catalogue:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +17,12 @@ from wordsight.index import RegionIndex
 from wordsight.index.exact import similarity, to_half
 from wordsight.index.regions import blend
 from wordsight.library import calibration, derived
-from wordsight.library.blobs import join
+from wordsight.library.blobs import join, unpack
 from wordsight.library.catalogue import Catalogue
 from wordsight.library.filters import Filters
 from wordsight.library.hits import Answer, PhotoHit
 from wordsight.library.regions import Boxes, in_pixels, unpack_boxes
-from wordsight.protocols import Encoder, ScannableIndex
+from wordsight.protocols import Encoder, Image, ScannableIndex
 from wordsight.types import Box, Embeddings, Metric, Query, RowIds, Term
 
 _MOST_VARIABLES = 500  # of the 999 that older SQLite takes: the filters need some
@@ -30,21 +30,37 @@ _JOINS = (
     "FROM vectors v JOIN contents c ON c.id = v.content_id JOIN files f ON f.content_id = c.id "
     "JOIN folders d ON d.id = f.folder_id "
 )
-_COLUMNS = (
+COLUMNS = (
     "v.id, d.path, f.name, f.bytes, c.sha256, c.width, c.height, c.format, c.captured_at, c.camera, c.latitude, "
     "c.longitude"
 )
+
+
+Pictures: TypeAlias = "Callable[[str], Image | None]"
+"""From the first digits of a SHA-256 to a picture."""
+
+
+class Place(NamedTuple):
+    """Where a page of an answer ended: the next one goes on behind it, also when the catalogue has changed since."""
+
+    rank: int
+    score: float
+    path: str
 
 
 class Searcher:
     """Answers queries on an open catalogue with one encoder.
 
     What it opens is kept for the next query, and opened anew when the catalogue has changed: each answer belongs to one
-    state of it. Raises ``EncoderMismatch`` when the catalogue holds only vectors of other encoders.
+    state of it. ``pictures``: what ``picture:`` terms may name beyond the catalogue. Raises ``EncoderMismatch`` when
+    the catalogue holds only vectors of other encoders.
     """
 
-    def __init__(self, catalogue: Catalogue, encoder: Encoder, *, threads: int = 1) -> None:
+    def __init__(
+        self, catalogue: Catalogue, encoder: Encoder, *, threads: int = 1, pictures: Pictures | None = None
+    ) -> None:
         self._catalogue = catalogue
+        self._pictures = pictures
         self._encoder = encoder
         self._threads = threads
         self._state: tuple[int, int] | None = None
@@ -79,24 +95,29 @@ class Searcher:
         filters: Filters | None = None,
         matches_only: bool = False,
         regions: bool = True,
+        after: Place | None = None,
+        vector: NDArray[np.float32] | None = None,
     ) -> Answer:
         """Return the ``top`` closest photos that pass ``filters``; ``matches_only`` leaves out unlikely ones.
 
         Where the catalogue has regions, photos are ranked by the whole and their best region, and hits say which that
-        is, unless ``regions`` is false.
+        is, unless ``regions`` is false. ``after``: only what comes behind this place of the same answer. ``vector``
+        (dim,): that of the query, where the caller has it already; a query without terms can stand for any.
         Copies of one picture are hits of their own, with the same score. The match estimate needs a calibrated
         catalogue and a query of words only. Raises ``BadInput`` for ``top`` < 1 and ``QuerySyntaxError`` when the
         query's terms cancel out; errors of the encoder pass through.
         """
         if top < 1:
             raise BadInput(f"the number of hits must be at least 1, got {top}")
-        vector, notices = query_vector(self._encoder, query)
+        notices: tuple[str, ...] = ()
+        if vector is None:
+            vector, notices = query_vector(self._encoder, query, self.content_vector)
         with self._catalogue.snapshot():
             self._refresh()
             filters = self._without_idle(filters or Filters())
             allowed = None if filters.is_empty else self._allowed(filters)
             by_region = self._regions if regions else None
-            hits = self._closest(by_region or self._index, vector, top, allowed, filters)
+            hits = self._closest(by_region or self._index, vector, top, allowed, filters, after)
             estimates = self._estimates(query, vector, hits, by_region=by_region is not None)
             if by_region is not None:
                 hits = [replace(hit, region=self._best_region(vector, hit)) for hit in hits]
@@ -116,19 +137,39 @@ class Searcher:
         top: int,
         allowed: RowIds | None,
         filters: Filters,
+        after: Place | None,
     ) -> list[PhotoHit]:
-        """Return the first ``top`` photos in the order of ``(-score, path)``, ranked.
+        """Return the first ``top`` photos (behind ``after``) in the order of ``(-score, path)``, ranked.
 
         The index knows pictures, in the order of their ids: more are asked for until no tie is cut through. Nor may
         pictures count that no file has any more, as there are until a sync that saw files change has ended.
         """
-        asked = top + 1
+        start = after or Place(0, np.inf, "")
+        asked = start.rank + top + 1
         while True:
             found = index.search(vector[None], asked, allowed)
-            hits = self._hits(dict(zip(found.ids[0].tolist(), found.scores[0].tolist(), strict=True)), filters)
+            new = found.scores[0] <= start.score
+            pairs = zip(found.ids[0][new].tolist(), found.scores[0][new].tolist(), strict=True)
+            hits = [hit for hit in self._hits(dict(pairs), filters) if _order(hit) > (-start.score, start.path)]
             if found.ids.shape[1] < asked or (len(hits) >= top and found.scores[0, -1] < hits[top - 1].score):
-                return [replace(hit, rank=rank) for rank, hit in enumerate(hits[:top], start=1)]
+                return [replace(hit, rank=rank) for rank, hit in enumerate(hits[:top], start=start.rank + 1)]
             asked *= 2
+
+    def content_vector(self, digits: str) -> Embeddings:
+        """Return the vector, (1, dim), of the picture whose SHA-256 begins so; ``BadInput`` where none does."""
+        if self._pictures is not None and (image := self._pictures(digits)) is not None:
+            return self._encoder.encode_images([image])
+        with self._catalogue.snapshot():
+            self._refresh()
+            rows = self._catalogue.db.execute(
+                "SELECT v.vector FROM contents c JOIN vectors v ON v.content_id = c.id AND v.encoder_id = ? "
+                "WHERE c.sha256 BETWEEN ? AND ? LIMIT 2",
+                [self._stored.id, bytes.fromhex(digits.ljust(64, "0")), bytes.fromhex(digits.ljust(64, "f"))],
+            ).fetchall()
+        if len(rows) != 1:
+            what = "several pictures" if rows else "no picture"
+            raise BadInput(f"picture:{digits} stands for {what} of the catalogue: give the sha256 that --json tells")
+        return unpack([rows[0][0]], self._stored.dim)
 
     def _estimates(
         self, query: Query, vector: NDArray[np.float32], hits: list[PhotoHit], *, by_region: bool
@@ -138,9 +179,11 @@ class Searcher:
         The calibration knows how texts score, not differences of texts: with a minus in the query, it judges how the
         hits score for what is wanted.
         """
-        if self._calibration is None or not hits or any(term.image is not None for term in query.terms):
+        if self._calibration is None or not hits or any(term.text is None for term in query.terms):
             return None
         wanted = tuple(term for term in query.terms if term.weight > 0)
+        if not wanted:  # only a vector
+            return None
         if len(wanted) == len(query.terms):
             scores = np.asarray([hit.score for hit in hits], np.float32)
         else:
@@ -194,22 +237,26 @@ class Searcher:
         for start in range(0, len(ids), _MOST_VARIABLES):
             part = ids[start : start + _MOST_VARIABLES]
             rows = self._catalogue.db.execute(
-                f"SELECT {_COLUMNS} {_JOINS} WHERE v.id IN ({','.join('?' * len(part))}) AND ({condition})",
+                f"SELECT {COLUMNS} {_JOINS} WHERE v.id IN ({','.join('?' * len(part))}) AND ({condition})",
                 [*part, *values],
             )
-            hits += [_hit(row, scores[row[0]]) for row in rows]
-        return sorted(hits, key=lambda hit: (-hit.score, str(hit.path)))
+            hits += [hit_of(row, scores[row[0]]) for row in rows]
+        return sorted(hits, key=_order)
 
 
-def query_vector(encoder: Encoder, query: Query) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+def query_vector(
+    encoder: Encoder, query: Query, content_vector: Callable[[str], Embeddings] | None = None
+) -> tuple[NDArray[np.float32], tuple[str, ...]]:
     """Return the weighted sum of the terms' vectors, (dim,), and what the user should know about their reading.
+
+    ``content_vector`` gives that of a picture which the query names by its content.
 
     With a cosine metric the sum is scaled to unit length; with a Euclidean one the weights are scaled to sum to one, so
     that the sum of points is a point among them. Raises ``QuerySyntaxError`` when nothing is left of the sum, and
     ``ImageError`` or ``UnknownQuery`` for a term that cannot be used.
     """
     weights = np.asarray([term.weight for term in query.terms], np.float32)
-    rows = np.concatenate([_term_vector(encoder, term) for term in query.terms])
+    rows = np.concatenate([_term_vector(encoder, term, content_vector) for term in query.terms])
     total = np.asarray(weights @ rows, np.float32)
     scale = float(np.linalg.norm(total)) if encoder.metric is Metric.COSINE else float(weights.sum())
     if scale < 1e-4 * float(np.abs(weights).sum()):
@@ -220,17 +267,26 @@ def query_vector(encoder: Encoder, query: Query) -> tuple[NDArray[np.float32], t
     return total / np.float32(scale), tuple(remarks)
 
 
-def _term_vector(encoder: Encoder, term: Term) -> Embeddings:
+def _term_vector(encoder: Encoder, term: Term, content_vector: Callable[[str], Embeddings] | None) -> Embeddings:
+    if term.content is not None:
+        if content_vector is None:
+            raise BadInput(f"picture:{term.content} stands for a picture of a catalogue, and none is searched here")
+        return content_vector(term.content)
     if term.image is not None:
         return encoder.encode_images([images.open_image(term.image, side=encoder.image_side)])
     assert term.text is not None
     return encoder.encode_texts([term.text])
 
 
-def _hit(row: Sequence[Any], score: float) -> PhotoHit:
+def _order(hit: PhotoHit) -> tuple[float, str]:
+    return -hit.score, str(hit.path)
+
+
+def hit_of(row: Sequence[Any], score: float, rank: int = 0) -> PhotoHit:
+    """Return a row of ``COLUMNS`` as a hit."""
     _, folder, name, size, sha256, width, height, kind, captured, camera, latitude, longitude = row
     return PhotoHit(
-        rank=0,
+        rank=rank,
         path=Path(folder) / name,
         score=score,
         match=None,

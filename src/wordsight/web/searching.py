@@ -1,0 +1,225 @@
+"""Searches for the routes: query, filters and feedback in, one page of hits out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordsight.errors import BadInput
+from wordsight.library import Answer, Filters, PhotoHit, parse
+from wordsight.library.browse import BrowsePlace, browse
+from wordsight.library.feedback import rocchio
+from wordsight.library.fused import search_fused
+from wordsight.library.records import record
+from wordsight.library.search import Place, query_vector
+from wordsight.protocols import Encoder
+from wordsight.types import Embeddings, Query
+from wordsight.web import cursors
+from wordsight.web.models import FilterParams, SearchBody, SearchParams, Sort
+from wordsight.web.service import Service
+
+_MOST_FUSED = 1_000  # hits of several encoders together
+
+
+class Clock:
+    """Adds up the milliseconds of an answer's steps."""
+
+    def __init__(self) -> None:
+        self._start = self._last = time.perf_counter()
+        self.ms: dict[str, float] = {"encode": 0.0, "search": 0.0}
+
+    def lap(self, step: str) -> None:
+        """Count the time since the last lap as ``step``."""
+        now = time.perf_counter()
+        self.ms[step] += (now - self._last) * 1e3
+        self._last = now
+
+    def told(self) -> dict[str, float]:
+        """Return all, with their total."""
+        return {name: round(ms, 2) for name, ms in self.ms.items()} | {
+            "total": round((time.perf_counter() - self._start) * 1e3, 2)
+        }
+
+
+def search(service: Service, asked: SearchParams) -> dict[str, Any]:
+    """Return one page; raises ``BadInput`` for what cannot be searched for."""
+    clock = Clock()
+    vector = asked.vector if isinstance(asked, SearchBody) else None
+    if not asked.q.strip() and vector is None and not asked.liked:
+        if asked.disliked:
+            raise BadInput("say what to look for, or mark a photo that is right: disliked photos alone say neither")
+        answer, cursor = _browsed(service, asked)
+        clock.lap("search")
+    elif asked.fuse:
+        if vector is not None or asked.liked or asked.disliked:
+            raise BadInput("several encoders answer words and pictures only: leave out vector, liked and disliked")
+        answer, cursor = _fused(service, asked, clock)
+    else:
+        answer, cursor = _searched(service, asked, vector, clock)
+    ms = clock.told()
+    for step in ("encode", "search"):
+        service.metrics.search.labels(asked.encoder or "default", step).observe(ms[step] / 1e3)
+    return as_json(answer, cursor, ms)
+
+
+def as_json(answer: Answer, cursor: str | None, ms: Mapping[str, float]) -> dict[str, Any]:
+    """Return an answer as the API gives it."""
+    return {
+        "query": answer.query.source,
+        "hits": [record(answer, hit) for hit in answer.hits],
+        "searched": answer.searched,
+        "calibrated": answer.calibrated,
+        "likely": answer.likely,
+        "nothing_matches": answer.nothing_matches,
+        "notices": list(answer.notices),
+        "encoders": list(answer.encoders),
+        "cursor": cursor,
+        "ms": dict(ms),
+    }
+
+
+def filters_of(service: Service, asked: FilterParams) -> Filters:
+    """Return the filters of a request, held within the folders that are served."""
+    filters = Filters.read(
+        since=asked.since,
+        until=asked.until,
+        camera=asked.camera,
+        types=asked.type,
+        min_size=asked.min_size,
+        max_size=asked.max_size,
+        min_side=asked.min_side,
+    )
+    roots = service.roots()
+    wanted = tuple(Path(folder) for folder in asked.folder)
+    for folder in wanted:  # compared as text with what the catalogue holds: no disk is asked
+        if ".." in folder.parts or not any(folder.is_relative_to(root) for root in roots):
+            raise BadInput(f"the folder {str(folder)!r} is not served: choose one that /api/facets lists")
+    return replace(filters, under=wanted or service.folders)
+
+
+def _browsed(service: Service, asked: SearchParams) -> tuple[Answer, str | None]:
+    place = cursors.read("browse", asked.cursor)
+    after = None if place is None else BrowsePlace(*place)
+    answer, end = browse(service.catalogue(), filters_of(service, asked), top=asked.limit, after=after)
+    return answer, None if end is None else cursors.write("browse", end)
+
+
+def _searched(
+    service: Service, asked: SearchParams, given: list[float] | None, clock: Clock
+) -> tuple[Answer, str | None]:
+    library = service.library(asked.encoder)
+    filters = filters_of(service, asked)
+    query, vector, notices = _question(service, asked, given)
+    clock.lap("encode")
+
+    def find(top: int, after: Place | None) -> Answer:
+        return library.search(
+            query,
+            top=top,
+            filters=filters,
+            matches_only=asked.matches_only,
+            regions=asked.regions,
+            after=after,
+            vector=vector,
+        )
+
+    if asked.sort is Sort.DATE:
+        answer, cursor = _by_date(find, asked)
+    else:
+        place = cursors.read("search", asked.cursor)
+        answer = find(asked.limit, None if place is None else Place(*place))
+        full = len(answer.hits) == asked.limit
+        last = answer.hits[-1] if full else None
+        cursor = None if last is None else cursors.write("search", (last.rank, last.score, str(last.path)))
+    clock.lap("search")
+    return replace(answer, notices=(*notices, *answer.notices)), cursor
+
+
+def _by_date(find: Callable[[int, Place | None], Answer], asked: SearchParams) -> tuple[Answer, str | None]:
+    """Return a page of the closest photos in the order of their dates, newest first; ranks stay those of closeness."""
+    (start,) = cursors.read("offset", asked.cursor) or (0,)
+    answer = find(asked.depth, None)
+
+    def newest(hit: PhotoHit) -> tuple[bool, float, str]:
+        when = hit.captured_at
+        return when is None, 0.0 if when is None else -_seconds(when), str(hit.path)
+
+    hits = sorted(answer.hits, key=newest)
+    cursor = cursors.write("offset", (start + asked.limit,)) if start + asked.limit < len(hits) else None
+    return replace(answer, hits=tuple(hits[start : start + asked.limit])), cursor
+
+
+def _seconds(when: Any) -> float:
+    return float((when - when.min).total_seconds())
+
+
+def _fused(service: Service, asked: SearchParams, clock: Clock) -> tuple[Answer, str | None]:
+    names = dict.fromkeys(filter(None, (asked.encoder or service.encoder().name, *asked.fuse)))
+    libraries = [service.library(name) for name in names]
+    (start,) = cursors.read("offset", asked.cursor) or (0,)
+    top = min(start + asked.limit, _MOST_FUSED)
+    answer = search_fused(
+        libraries,
+        parse(asked.q, files=False),
+        top=top,
+        how=asked.fuse_by.value,
+        filters=filters_of(service, asked),
+        matches_only=asked.matches_only,
+        regions=asked.regions,
+    )
+    clock.lap("search")
+    cursor = cursors.write("offset", (top,)) if len(answer.hits) == top and top < _MOST_FUSED else None
+    return replace(answer, hits=answer.hits[start:top]), cursor
+
+
+def _question(
+    service: Service, asked: SearchParams, given: list[float] | None
+) -> tuple[Query, NDArray[np.float32], tuple[str, ...]]:
+    """Return the query, its vector, and what the user should know about its reading."""
+    encoder = service.encoder(asked.encoder)
+    notices: tuple[str, ...] = ()
+    query, vector = Query((), asked.q), np.zeros(encoder.dim, np.float32)
+    if given is not None:
+        if asked.q.strip():
+            raise BadInput("give either words or a vector, not both")
+        vector = _checked(given, encoder)
+    elif asked.q.strip():
+        query = parse(asked.q, files=False)
+        vector, notices = _vector(service, encoder, query)
+    if asked.liked or asked.disliked:
+        liked, disliked = (_pictures(service, encoder, marked) for marked in (asked.liked, asked.disliked))
+        vector = rocchio(vector, liked, disliked, metric=encoder.metric)
+        query = Query((), asked.q)  # no estimate: the calibration knows how texts score
+    return query, vector, notices
+
+
+def _vector(service: Service, encoder: Encoder, query: Query) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+    stored = any(term.content is not None for term in query.terms)
+    key = encoder.fingerprint, query, service.catalogue().state() if stored else None
+    return service.vectors.get(
+        key, lambda: query_vector(encoder, query, service.library(encoder.name).searcher.content_vector)
+    )
+
+
+def _pictures(service: Service, encoder: Encoder, marked: list[str]) -> Embeddings:
+    find = service.library(encoder.name).searcher.content_vector
+    rows = [find(digits) for digits in dict.fromkeys(marked)]
+    return np.concatenate([np.empty((0, encoder.dim), np.float32), *rows])
+
+
+def _checked(given: list[float], encoder: Encoder) -> NDArray[np.float32]:
+    vector = np.asarray(given, np.float64)
+    if vector.shape != (encoder.dim,) or not np.isfinite(vector).all() or not np.abs(vector).max() < 1e30:
+        raise BadInput(f"expected a vector of {encoder.dim} finite numbers for {encoder.name}, got {len(given)}")
+    size = float(np.linalg.norm(vector))
+    if encoder.metric.value == "cosine":
+        if size < 1e-12:
+            raise BadInput("a vector without length points nowhere: give another")
+        vector = vector / size
+    return vector.astype(np.float32)

@@ -1,0 +1,57 @@
+"""Threads for the work of processors and disks, with a queue that ends: more is refused, not remembered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Overloaded(Exception):  # noqa: N818  # named for what it is
+    """As much waits as may; the client should come again."""
+
+
+class Workers:
+    """A pool of threads that takes ``waiting`` calls at most beyond those that run."""
+
+    def __init__(self, name: str, threads: int, waiting: int) -> None:
+        self.name = name
+        self._most = threads + waiting
+        self._threads = threads
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=f"wordsight-{name}")
+        self._taken = 0
+
+    @property
+    def taken(self) -> int:
+        """How many calls run or wait."""
+        return self._taken
+
+    async def run(self, call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return what ``call`` returns in one of the threads; raises ``Overloaded`` at once when the queue is full."""
+        if self._taken >= self._most:
+            raise Overloaded
+        self._taken += 1
+        future = self._pool.submit(call, *args, **kwargs)
+        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._leave) if not loop.is_closed() else None)
+        loop = asyncio.get_running_loop()
+        return await asyncio.wrap_future(future)
+
+    def _leave(self) -> None:
+        self._taken -= 1
+
+    def close(self, last: Callable[[], object] = lambda: None) -> None:
+        """Let what runs and waits end, and call ``last`` in every thread."""
+        together = Barrier(self._threads)
+
+        def end() -> None:
+            together.wait()
+            last()
+
+        for _ in range(self._threads):  # each thread waits at the barrier, so each gets one
+            self._pool.submit(end)
+        self._pool.shutdown(wait=True)

@@ -30,6 +30,7 @@ def _lines() -> list[str]:
     matches = json.loads((RESULTS / "matches.json").read_text())["all"]
     cifar, voc = _figures("classical_cifar10"), _figures("classical_voc2007")
     peer = "peer decoding between batches"
+    fused = _compared("cifar10")
     return [
         "| what | figure | measured by |",
         "|---|---|---|",
@@ -53,6 +54,9 @@ def _lines() -> list[str]:
         f"| base install | {install['site-packages']:.0f} MB | `python -m benchmarks --only install` |",
         f"| classical engine, CIFAR-10, 100 / 10 exemplars a label | {_percent(cifar['100 exemplars: accuracy'])} / "
         f"{_percent(cifar['10 exemplars: accuracy'])} | `python -m benchmarks.classical --only cifar10` |",
+        "| CIFAR-10 mAP: mini alone, classical alone (150 exemplars a label), both fused | "
+        f"{' / '.join(_percent(fused[name]) for name in ('mini', 'classical', 'score fusion'))} "
+        "| `wordsight compare --task cifar10 --root ../shared/data/cifar10 -o docs/reports/cifar10` |",
         f"| classical engine, VOC2007 mAP | {_percent(voc['mAP'])} | `python -m benchmarks.classical --only voc2007` |",
     ]
 
@@ -60,6 +64,12 @@ def _lines() -> list[str]:
 def _figures(name: str) -> dict[str, float]:
     document: dict[str, Any] = json.loads(Path(RESULTS / f"{name}.json").read_text())
     return {figure["name"].split(" (mean of")[0]: figure["value"] for figure in document["figures"]}
+
+
+def _compared(task: str) -> dict[str, float]:
+    """Return the mAP of each engine in the report on a task."""
+    document: dict[str, Any] = json.loads((ROOT / "docs" / "reports" / task / "report.json").read_text("utf-8"))
+    return {engine["name"]: engine["means"]["mAP"] for engine in document["engines"]}
 
 
 def _percent(share: float) -> str:

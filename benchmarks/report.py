@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
-import os
-import platform
-import re
 import statistics
 import subprocess
 from collections.abc import Sequence
@@ -15,8 +11,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from wordsight.comparison.machine import machine as machine
+from wordsight.comparison.machine import versions as package_versions
+
 ROOT = Path(__file__).parent.parent
-_PACKAGES = ("numpy", "onnxruntime", "openvino", "pillow", "usearch", "numkong", "tokenizers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,41 +74,9 @@ def median_ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
     return statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
 
 
-def machine() -> dict[str, object]:
-    """Describe the machine without naming it."""
-    model = platform.processor() or platform.machine()
-    features: list[str] = []
-    try:
-        cpu = Path("/proc/cpuinfo").read_text()
-        found = re.search(r"^model name\s*: (.*)$", cpu, re.M)
-        model = found[1] if found else model
-        flags = re.search(r"^flags\s*: (.*)$", cpu, re.M)
-        wanted = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16")
-        features = [flag for flag in wanted if flags and flag in flags[1].split()]
-        memory = re.search(r"MemTotal:\s*(\d+)", Path("/proc/meminfo").read_text())
-        gigabytes = round(int(memory[1]) / 2**20) if memory else None
-    except OSError:
-        gigabytes = None
-    from wordsight.library.machine import cores
-
-    return {
-        "processor": model,
-        "features": features,
-        "cores": cores(),
-        "memory_gb": gigabytes,
-        "system": f"{platform.system()} {platform.machine()}",
-        "load_before": [round(load, 2) for load in os.getloadavg()],
-    }
-
-
 def versions() -> dict[str, str]:
     """Return the versions of what was measured, and the commit where there is one."""
-    found = {"python": platform.python_version()}
-    for name in ("wordsight", *_PACKAGES):
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
+    found = package_versions()
     git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
     if git.returncode == 0:
         found["commit"] = git.stdout.strip()

@@ -113,7 +113,7 @@ def _exemplars(found: Comparison) -> Iterator[str]:
     for engine, points in curve.lines.items():
         start = crossing(curve, aim, engine)
         if start is not None:
-            yield f"{engine} reaches {learned.name} from {start} exemplars of each label on."
+            yield f"{engine} reaches {learned.name} with {start} or more exemplars of each label."
         else:
             few, many = points[0], points[-1]
             yield (

@@ -202,6 +202,8 @@ class _Run:
         )
 
     def _why_not(self, scenario: Scenario) -> str:
+        if self._material.task.kind is TaskKind.CAPTION and scenario.reach is not Reach.FITTED:
+            return "it is about labels"
         if scenario.varies == "wording":
             return "no coarser and finer words are known for these labels"
         if scenario.reach is Reach.FITTED and not self._plan.classical:

@@ -23,6 +23,7 @@ from wordsight.protocols import Encoder
 from wordsight.registry import load_encoder
 from wordsight.types import Embeddings, Qrels, Scores
 
+_ABOUT_LABELS = {"prompts", "wording", "labels", "unseen", "accepted"}
 LIKELY = 0.5
 """The match estimate from which on a search calls a photo a match."""
 
@@ -75,7 +76,12 @@ class Workbench:
         return self._variations
 
     def can_do(self, setup: Setup) -> bool:
-        """Return whether the task knows what the setup asks for: other wordings are there for few labels."""
+        """Return whether the task knows what the setup asks for.
+
+        Captions are no labels; coarser and finer words are known for few labels.
+        """
+        if self.material.task.kind is TaskKind.CAPTION:
+            return not _ABOUT_LABELS & setup.changes().keys()
         if setup.wording == "label":
             return True
         return all(query.texts[0] in WORDINGS for query in self.material.task.queries)

@@ -132,6 +132,13 @@ def test_a_cut_by_hand() -> None:
     assert threshold_for(given, 0.5) == pytest.approx(0.4)
 
 
+def test_a_threshold_is_chosen_among_the_answers_there_are() -> None:
+    given = answer([[1, 1, 0], [0, 0, 1]], [[0.9, 0.4, 0.5], [np.nan] * 3])
+    assert best_threshold(given) == pytest.approx(0.4)
+    assert cut(given, 0.4).recall == pytest.approx(2 / 3)
+    assert threshold_for(given, 1.0) == pytest.approx(0.4)
+
+
 @given(
     npst.arrays(np.float32, (2, 6), elements=st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0])),
     npst.arrays(np.bool_, 6, elements=st.booleans()),

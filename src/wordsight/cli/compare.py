@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from collections.abc import Iterator
@@ -49,6 +50,8 @@ def compare(
 
     For class folders of your own, picks the engine and the threshold for them.
     """
+    # The threads here work on pictures; numpy's own, on top, would only get into their way.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from wordsight.comparison import Store, choose, open_material
     from wordsight.comparison.report import EXTRA, can_draw, write_report
     from wordsight.comparison.run import Plan

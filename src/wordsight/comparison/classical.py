@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import lru_cache, partial
 
@@ -25,6 +26,7 @@ from wordsight.protocols import Image
 from wordsight.types import Embeddings
 
 _MORE_PICTURES = 2_000  # without labels, for codebooks, as `wordsight fit` takes
+_PART = 32  # pictures that a thread describes at a time
 _COPIES = 2  # a picture and its mirror image
 
 
@@ -93,8 +95,13 @@ class Variations:
             if more is not None and more.items and not isinstance(item, Feature):
                 others = read_pictures(more.items[:_MORE_PICTURES]).images
             self._features[item] = learn([item], [*self._images, *others], seed=self._seed)[0]
-            self._blocks[item] = statistics([self._features[item]], self._images, mirror=True)[0]
+            self._blocks[item] = self._with_mirrors(self._features[item])
         return self._features[item], self._blocks[item]
+
+    def _with_mirrors(self, feature: Feature) -> Embeddings:
+        parts = [self._images[start : start + _PART] for start in range(0, len(self._images), _PART)]
+        with ThreadPoolExecutor(max(1, self._threads)) as pool:
+            return np.concatenate(list(pool.map(lambda part: statistics([feature], part, mirror=True)[0], parts)))
 
     def _statistics(
         self,

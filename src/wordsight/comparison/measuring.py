@@ -15,7 +15,6 @@ from wordsight.evaluation.evaluate import evaluate_scores
 from wordsight.evaluation.judgements import Judgements, judgements
 from wordsight.evaluation.measures import parse
 from wordsight.evaluation.rules import AtLeast
-from wordsight.types import Scores
 
 MEASURES: Mapping[TaskKind, tuple[str, ...]] = MappingProxyType(
     {
@@ -94,17 +93,18 @@ def cut(scored: Scored, threshold: float) -> Cut:
 
 def threshold_for(scored: Scored, accepted: float) -> float:
     """Return the threshold that lets through this share of the pairs."""
-    ordered = np.sort(_orderable(scored.scores)[truth(scored.task).counted])
+    ordered = np.sort(scored.scores[_answered(scored, truth(scored.task))])
     return float(ordered[min(len(ordered) - 1, round((1 - accepted) * len(ordered)))])
 
 
 def best_threshold(scored: Scored) -> float:
     """Return the threshold with the largest F1 over all pairs of query and picture; of equals the highest."""
     judged = truth(scored.task)
-    scores, is_right = _orderable(scored.scores)[judged.counted], judged.relevant[judged.counted]
+    pairs = _answered(scored, judged)
+    scores, is_right = scored.scores[pairs], judged.relevant[pairs]
     order = np.argsort(-scores, kind="stable")
     ordered, hits = scores[order], np.cumsum(is_right[order])
-    f1 = 2 * hits / (np.arange(1, len(ordered) + 1) + max(int(is_right.sum()), 1))
+    f1 = 2 * hits / (np.arange(1, len(ordered) + 1) + max(int(judged.relevant.sum()), 1))
     ends = np.append(ordered[1:] < ordered[:-1], True)  # pairs of one score are let through together
     return float(ordered[int(np.argmax(np.where(ends, f1, -1)))])
 
@@ -132,13 +132,13 @@ def precision_curve(scored: Scored, points: int = 21) -> list[float]:
 def confusion(scored: Scored) -> list[list[float]]:
     """Return, for the pictures of each label (row), the share whose best label is each (column)."""
     right = truth(scored.task).relevant
-    best = _orderable(scored.scores).argmax(axis=0)
+    best = np.where(np.isnan(scored.scores), -np.inf, scored.scores).argmax(axis=0)
     m = len(right)
     counted = np.stack([np.bincount(best[row], minlength=m) for row in right]) / np.maximum(right.sum(1), 1)[:, None]
     rows: list[list[float]] = counted.tolist()
     return rows
 
 
-def _orderable(scores: Scores) -> Scores:
-    """Return scores in which a query without an answer comes after all others."""
-    return np.where(np.isnan(scores), np.float32(-np.inf), scores)
+def _answered(scored: Scored, judged: Judgements) -> NDArray[np.bool_]:
+    """Return the pairs of query and picture that count and have a score."""
+    return judged.counted & ~np.isnan(scored.scores)

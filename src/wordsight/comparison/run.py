@@ -162,6 +162,8 @@ class _Run:
             return fresh[0].scores
 
         kept = self._store.array(f"{key}-scores", scores, lasting=True)
+        if np.isnan(kept).all():
+            raise BadInput(f"{name} knows none of the labels of {self._material.task.name}: leave it out")
         if not fresh:
             estimates = self._store.array(f"{key}-estimates", lambda: np.empty(0, np.float32), lasting=True)
             return Scored(self._material.task, kept, estimates if estimates.size else None)

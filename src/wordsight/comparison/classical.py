@@ -43,6 +43,13 @@ class Variations:
         self._features: dict[Planned, Feature] = {}
         self._blocks: dict[Planned, Embeddings] = {}
         self._fitted = lru_cache(maxsize=4)(self._fit)
+        # Several experiments in a row ask for parts of one gallery.
+        self._last: tuple[ClusterModel | None, Sequence[TaskImage], Corruption | None, Embeddings] = (
+            None,
+            (),
+            None,
+            np.empty((0, 0), np.float32),
+        )
 
     def model(self, setup: Setup, labels: tuple[str, ...]) -> ClusterModel:
         """Return the engine fitted on exemplars of these ``labels`` alone."""
@@ -58,8 +65,13 @@ class Variations:
         progress: Progress | None = None,
     ) -> Embeddings:
         """Return the vectors of pictures, (n, dim). Their statistics are kept: other fits on them cost little."""
+        known_model, known_images, known_spoiled, vectors = self._last
+        if known_model is model and known_images is images and known_spoiled == spoiled:
+            return vectors
         blocks = self._statistics(self._planned(setup.features), images, spoiled, progress)
-        return ClusterEncoder(model).encode_rows(model.projection(blocks))
+        vectors = ClusterEncoder(model).encode_rows(model.projection(blocks))
+        self._last = (model, images, spoiled, vectors)
+        return vectors
 
     def _fit(
         self, labels: tuple[str, ...], each: int | None, clusters: int, features: str | None, seed: int

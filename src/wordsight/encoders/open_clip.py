@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from wordsight.encoders import open_clip_weights
 from wordsight.encoders.open_clip_names import parse
-from wordsight.encoders.open_clip_texts import text_reader
+from wordsight.encoders.open_clip_texts import TextReader, text_reader
 from wordsight.encoders.open_clip_towers import TorchTower, feature_maps, stride, torch_tower
 from wordsight.encoders.preprocess import to_pixels
 from wordsight.errors import BadInput
@@ -56,7 +56,9 @@ class OpenClipEncoder:
         self.model: nn.Module = open_clip_weights.build(source).to("cuda" if torch.cuda.is_available() else "cpu")
         self.preprocess = open_clip_weights.preprocessing(self.model, name)
         self.image_side: int | None = self.preprocess.size
-        self.tokens = text_reader(source, self.model.context_length)
+        self._source = source
+        if source.seed is None:
+            _ = self.tokens  # told now, not at the first query; a random network may do without its vocabulary
         self._lock = threading.Lock()
         self._precision = os.environ.get(PRECISION, "auto")
         if self._precision not in _PRECISIONS:
@@ -65,6 +67,11 @@ class OpenClipEncoder:
         shape = (1, 3, 1, 1)
         self._mean = torch.tensor(settings["mean"], device=self._device).reshape(shape)
         self._deviation = torch.tensor(settings["std"], device=self._device).reshape(shape)
+
+    @cached_property
+    def tokens(self) -> TextReader:
+        """What turns texts into the tokens that the model was trained with."""
+        return text_reader(self._source, self.model.context_length)
 
     @cached_property
     def dim(self) -> int:

@@ -1,0 +1,137 @@
+"""Image towers of real architectures with random weights: what each runtime and precision keeps, and how fast it is.
+
+``python -m benchmarks.backbones`` writes benchmarks/results/backbones.json: cosines to OpenCLIP in float32 on the same
+pictures, and pictures a second of the tower alone on all cores (two per run and thread in onnxruntime, four in
+OpenVINO). Random weights prove mechanics and speed, not what quantisation does to a trained model.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import openvino
+from numpy.typing import NDArray
+
+from benchmarks import report
+from wordsight.encoders.export_int8 import quantised
+from wordsight.encoders.export_quality import synthetic
+from wordsight.encoders.export_towers import image_graph
+from wordsight.encoders.open_clip import OpenClipEncoder
+from wordsight.encoders.preprocess import to_pixels
+from wordsight.library.machine import cores
+
+ARCHITECTURES = ("RN50", "ViT-B-32", "ViT-B-16", "ViT-B-16-SigLIP", "MobileCLIP2-S0")
+FILE = report.ROOT / "benchmarks" / "results" / "backbones.json"
+Tower = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+
+
+def towers(folder: Path) -> Iterator[tuple[str, int, Tower]]:
+    """Yield runtime and precision, pictures a run, and the tower, from the graphs in ``folder``."""
+    for precision in ("fp32", "int8"):
+        file = folder / f"{precision}.onnx"
+        if file.is_file():
+            yield f"onnxruntime {precision}", 2, _onnxruntime(file)
+    core = openvino.Core()
+    for precision, file, hint in (("fp32", "fp32", "f32"), ("bf16", "fp32", "bf16"), ("int8", "int8", "f32")):
+        if (folder / f"{file}.onnx").is_file():
+            settings = {"NUM_STREAMS": cores(), "INFERENCE_NUM_THREADS": cores(), "INFERENCE_PRECISION_HINT": hint}
+            yield f"openvino {precision}", 4, _openvino(core.compile_model(folder / f"{file}.onnx", "CPU", settings))
+
+
+def _onnxruntime(file: Path) -> Tower:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+    return lambda pixels: session.run(["embedding"], {"pixels": pixels})[0]
+
+
+def _openvino(model: Any) -> Tower:
+    def run(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        request = model.create_infer_request()
+        request.set_tensor("pixels", openvino.Tensor(np.ascontiguousarray(pixels)))
+        request.start_async()
+        request.wait()
+        return np.array(request.get_tensor("embedding").data, np.float32)
+
+    return run
+
+
+def prepare(architecture: str, folder: Path) -> None:
+    """Write the graphs, the pictures' pixels, and OpenCLIP's embeddings of them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    os.environ["WORDSIGHT_PRECISION"] = "fp32"
+    encoder = OpenClipEncoder(f"openclip:{architecture}/random:0")
+    pictures = synthetic(24)
+    pixels = np.stack([to_pixels(picture, encoder.preprocess) for picture in pictures])
+    graph = image_graph(encoder)
+    onnx.save(graph, str(folder / "fp32.onnx"))
+    onnx.save(quantised(graph, list(pixels)), str(folder / "int8.onnx"))
+    np.save(folder / "pixels.npy", pixels)
+    np.save(folder / "embeddings.npy", encoder.encode_images(pictures))
+
+
+def parity(folder: Path) -> dict[str, dict[str, float]]:
+    """Return, for each runtime and precision, the least cosine, plain and after subtracting the mean."""
+    pixels, want = np.load(folder / "pixels.npy"), np.load(folder / "embeddings.npy")
+    mean, found = want.mean(axis=0), {}
+    for name, batch, tower in towers(folder):
+        got = np.concatenate([tower(pixels[start : start + batch]) for start in range(0, len(pixels), batch)])
+        found[name] = {"cosine": _least(got, want), "centred": _least(got - mean, want - mean)}
+    return found
+
+
+def _least(got: NDArray[np.float32], want: NDArray[np.float32]) -> float:
+    cosines = (got * want).sum(axis=1) / np.linalg.norm(got, axis=1) / np.linalg.norm(want, axis=1)
+    return round(float(cosines.min()), 6)
+
+
+def speed(folder: Path, seconds: float) -> dict[str, float]:
+    """Return pictures a second of each tower, all cores busy."""
+    pixels, rates = np.load(folder / "pixels.npy"), {}
+    for name, batch, tower in towers(folder):
+        tower(pixels[:batch])
+        start, done = time.perf_counter(), 0
+        with ThreadPoolExecutor(cores()) as pool:
+            while (spent := time.perf_counter() - start) < seconds:
+                list(pool.map(lambda _, tower=tower, batch=batch: tower(pixels[:batch]), range(2 * cores())))
+                done += 2 * cores() * batch
+        rates[name] = round(done / spent, 2)
+    return rates
+
+
+def main() -> None:
+    """Prepare, then measure what was asked for; figures that were there before are kept."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=ARCHITECTURES, default=ARCHITECTURES)
+    parser.add_argument("--what", nargs="+", choices=("parity", "speed"), default=("parity", "speed"))
+    parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--work", type=Path, default=report.ROOT / "benchmarks" / ".work" / "backbones")
+    given = parser.parse_args()
+    result: dict[str, Any] = json.loads(FILE.read_text("utf-8")) if FILE.is_file() else {"architectures": {}}
+    result |= {"command": "python -m benchmarks.backbones", "machine": report.machine()}
+    for architecture in given.only:
+        folder = given.work / architecture
+        if not (folder / "embeddings.npy").is_file():
+            prepare(architecture, folder)
+        entry = result["architectures"].setdefault(architecture, {})
+        if "parity" in given.what:
+            entry["parity"] = parity(folder)
+        if "speed" in given.what:
+            entry["images_per_s"] = speed(folder, given.seconds)
+        print(architecture, json.dumps(entry), flush=True)
+        FILE.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()

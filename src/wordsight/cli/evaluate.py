@@ -59,7 +59,11 @@ def evaluate(
     split: Annotated[str | None, typer.Option(help="The part of the data set; its test part unless told.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Use this many pictures only, evenly spaced.")] = None,
     prompt: Annotated[
-        list[str] | None, typer.Option(help='What a label is put into at "{}"; repeat for an average.')
+        list[str] | None,
+        typer.Option(
+            help='What a label is put into at "{}", or a known set: word, photo, this, cifar, voc2007, imagenet7; '
+            "repeat for an average."
+        ),
     ] = None,
     softmax: Annotated[
         float | None, typer.Option(help="Rank by a softmax over the labels of scores times this; CLIP uses 100.")
@@ -110,6 +114,7 @@ def evaluate(
                 raise BadInput(f"{file} cannot be written: there is no folder {file.parent}")
         if corrupt is not None and ":" not in corrupt and (write_run or write_qrels):
             raise BadInput("a file is written for one corruption only: give --corrupt its strength, such as fog:3")
+        from wordsight.encoders.prompts import templates
         from wordsight.evaluation import parse, parse_rule
 
         chosen = [parse(name) for name in measure] if measure else None
@@ -120,7 +125,7 @@ def evaluate(
             result = _measure(
                 seen,
                 encoder,
-                prompts=prompt or None,
+                prompts=templates(prompt) if prompt else None,
                 measures=chosen,
                 softmax=softmax,
                 abstain=abstain,

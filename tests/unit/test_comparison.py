@@ -165,6 +165,7 @@ def test_the_page_needs_no_network_and_tells_what_it_shows(made: tuple[Compariso
     assert len(page.roles) == 2 + len(SCENARIOS.split(","))
     assert all(re.search(r"\d %|at \d", str(plot["aria-label"])) for plot in page.roles)
     assert "#0000" not in text, "a colour of a plot was not handed to the page"
+    assert all("fill: var(--ink)" in style for style in re.findall(r'<text style="([^"]*)"', text)), "not for the dark"
 
 
 def test_pictures_are_shown_only_where_they_may(made: tuple[Comparison, Path], tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from wordsight.comparison.results import Comparison, Curve, Point
 from wordsight.comparison.wording import percent
 
@@ -23,6 +25,7 @@ _INK, _LINE = "#0000e0", "#0000e1"
 _MARKERS = "os^Dvp"
 _STYLES = ("-", "--", "-.", ":", "-", "--")
 _RECALLS = 21
+_APART = 1.7
 _MILLISECONDS = tuple(base * 10.0**power for power in range(-2, 5) for base in (1, 2, 5))
 
 
@@ -71,7 +74,7 @@ def _cost(found: Comparison, numbers: Mapping[str, int]) -> Iterator[Plot]:
         assert engine.cost is not None
         seconds, value = engine.cost.seconds_a_picture * 1000, engine.means[found.task.main]
         canvas.line([seconds], [value], engine.name, numbers[engine.name])
-        canvas.axes.annotate(engine.name, (seconds, value), xytext=(7, 5), textcoords="offset points")
+        canvas.axes.annotate(engine.name, (seconds, value), xytext=(7, 5), textcoords="offset points", color=_INK)
         told.append(f"{engine.name} {percent(value)} at {seconds:.1f} ms")
     canvas.axes.set(xlabel="milliseconds a picture, one core", ylabel=found.task.main, ylim=(0, 1.05), xscale="log")
     most = max(engine.cost.seconds_a_picture for engine in able if engine.cost) * 1000
@@ -107,7 +110,12 @@ def _draw_line(canvas: _Canvas, curve: Curve, points: Sequence[Point], name: str
     canvas.line(x, [point.value for point in points], name, number, spread=(low, high), joined=not words)
     if curve.logarithmic:
         canvas.axes.set_xscale("log")
-    canvas.axes.set_xticks(x, [str(at) if words else f"{at:g}" for at in places])
+    names = [str(at) if words else f"{at:g}" for at in places]
+    if curve.logarithmic:  # neighbours that are too close would be written over each other
+        names = [
+            name if later / at > _APART else "" for name, at, later in zip(names, x, [*x[1:], np.inf], strict=True)
+        ]
+    canvas.axes.set_xticks(x, names)
     canvas.axes.minorticks_off()
     if words:
         canvas.axes.margins(x=0.15)

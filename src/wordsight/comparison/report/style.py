@@ -25,6 +25,8 @@ figure { margin: 1rem 0; max-width: 40rem; } figure svg { width: 100%; height: a
 svg text { font-family: system-ui, sans-serif; }
 .grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(21rem, 100%), 1fr)); gap: 1rem; }
 article { min-width: 0; padding: .5rem 1rem; border: 1px solid var(--line); border-radius: .4rem; }
+article table { font-size: .8rem; } article th, article td { padding: .2rem .4rem; white-space: normal; }
+article th[scope=row] { min-width: 0; }
 article h3 { margin: .25rem 0; min-height: 3em; } details { margin: .5rem 0; } summary { cursor: pointer; }
 .confusion th[scope=col] { padding: .2rem; height: 7rem; vertical-align: bottom; }
 .confusion th[scope=col] span { writing-mode: vertical-rl; transform: rotate(180deg); }

@@ -16,7 +16,8 @@ from wordsight.errors import BadInput, ImageError
 from wordsight.explain import ViewExplainer, boxes
 from wordsight.explain import explainer as make_explainer
 from wordsight.explain.boxes import THRESHOLD
-from wordsight.images import PictureInfo, read, read_bytes
+from wordsight.explain.statistics import statistics
+from wordsight.images import Picture, PictureInfo, read, read_bytes
 from wordsight.library import calibration
 from wordsight.library.hits import Answer
 from wordsight.protocols import Encoder, Image
@@ -145,6 +146,54 @@ def explain_hits(
     return found
 
 
+def explain_picture(
+    picture: Picture,
+    path: Path,
+    text: str,
+    explainer: ViewExplainer,
+    *,
+    make_boxes: BoxMaker = main_boxes,
+    estimator: Estimator | None = None,
+) -> Explained:
+    """Return why one picture that is decoded already matches; ``path`` is what it is called."""
+    image, size = _small(picture.image), (picture.info.width, picture.info.height)
+    photos = explainer.encoder.encode_images([image])
+    saliency = explainer.explain([image], [text], embeddings=photos)[0][0]
+    matches = None if estimator is None else estimator(photos, [text])
+    match = None if matches is None else float(matches[0, 0])
+    return Explained(path, size, saliency, tuple(make_boxes(saliency, size)), match)
+
+
+def record(one: Explained, explainer: ViewExplainer, threshold: float) -> dict[str, Any]:
+    """Return the object that ``wordsight explain --json`` prints; docs/output.md says what each member means."""
+    about = statistics(one.saliency, one.size, threshold)
+    rows, columns = one.saliency.values.shape
+    return {
+        "path": str(one.path.absolute()),
+        "text": one.saliency.text,
+        "score": round(one.saliency.score, 6),
+        "match": None if one.match is None else round(one.match, 4),
+        "width": one.size[0],
+        "height": one.size[1],
+        "encoder": explainer.encoder.name,
+        "method": one.saliency.method,
+        "boxes": box_records(one.boxes),
+        "map": {
+            "width": columns,
+            "height": rows,
+            "peak": None if about.peak is None else [round(place, 1) for place in about.peak],
+            "entropy": round(about.entropy, 4),
+            "above": round(about.above, 4),
+            "threshold": about.threshold,
+        },
+    }
+
+
+def box_records(found: Sequence[Box]) -> list[dict[str, float]]:
+    """Return boxes as JSON objects."""
+    return [{**box._asdict(), "score": round(float(box.score), 4)} for box in found]
+
+
 def with_options(explainer: ViewExplainer, **changes: Any) -> ViewExplainer:
     """Return the explainer with other ``ExplainOptions``, the method kept."""
     return make_explainer(explainer.encoder, explainer.method, replace(explainer.options, **changes))
@@ -165,9 +214,12 @@ def _seen(explainer: ViewExplainer) -> int:
 def _opened(path: Path, side: int) -> tuple[Image, PictureInfo]:
     """Return a photo at no more pixels than are looked at, and what is known of the original; raises ``ImageError``."""
     picture = read(read_bytes(path), side=ceil(side / 2))  # twice that is what it leaves on the shorter side
-    image = picture.image
-    if image.width * image.height > _MOST_PIXELS:
-        scale = (_MOST_PIXELS / (image.width * image.height)) ** 0.5
-        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-        image = image.resize(size, PILImage.Resampling.LANCZOS, reducing_gap=2.0)
-    return image, picture.info
+    return _small(picture.image), picture.info
+
+
+def _small(image: Image) -> Image:
+    if image.width * image.height <= _MOST_PIXELS:
+        return image
+    scale = (_MOST_PIXELS / (image.width * image.height)) ** 0.5
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return image.resize(size, PILImage.Resampling.LANCZOS, reducing_gap=2.0)

@@ -77,7 +77,7 @@ def explain(
     """
     pictures, texts = _sorted(what)
     _check(pictures, out, map_file, colours=colours, sweep=sweep)
-    from wordsight.cli.explained import record, sentence, thumbnail, to_figure
+    from wordsight.cli.explained import json_line, sentence, thumbnail, to_figure
 
     explainer = _explainer(encoder, method, tuple(negative or ()), tuple(against or ()))
     cut = _cut(threshold, explainer)
@@ -87,7 +87,7 @@ def explain(
     shown = []
     for image, group in _explained(explainer, pictures, texts, _boxes(cut, most), unread, 2 * side):
         for one in group:
-            _print(record(one, explainer, cut) if as_json else sentence(one))
+            _print(json_line(one, explainer, cut) if as_json else sentence(one))
             if preview:
                 _preview(image, one, colours)
         if map_file is not None:

@@ -16,10 +16,9 @@ from wordsight.drawing.marks import marks
 from wordsight.drawing.pixels import to_image
 from wordsight.drawing.scene import Raster, Scene
 from wordsight.explain import ViewExplainer
-from wordsight.explain.statistics import statistics
 from wordsight.protocols import Image
 from wordsight.types import Box
-from wordsight.why import Explained
+from wordsight.why import Explained, record
 
 PREVIEW_SIDE = 400  # pixels
 
@@ -37,35 +36,9 @@ def numbers(one: Explained) -> str:
     return f"score {one.saliency.score:.3f}{match}"
 
 
-def record(one: Explained, explainer: ViewExplainer, threshold: float) -> str:
+def json_line(one: Explained, explainer: ViewExplainer, threshold: float) -> str:
     """Return one JSON object, in ASCII; docs/output.md says what each member means."""
-    about = statistics(one.saliency, one.size, threshold)
-    rows, columns = one.saliency.values.shape
-    members = {
-        "path": str(one.path.absolute()),
-        "text": one.saliency.text,
-        "score": round(one.saliency.score, 6),
-        "match": None if one.match is None else round(one.match, 4),
-        "width": one.size[0],
-        "height": one.size[1],
-        "encoder": explainer.encoder.name,
-        "method": one.saliency.method,
-        "boxes": box_members(one.boxes),
-        "map": {
-            "width": columns,
-            "height": rows,
-            "peak": None if about.peak is None else [round(place, 1) for place in about.peak],
-            "entropy": round(about.entropy, 4),
-            "above": round(about.above, 4),
-            "threshold": about.threshold,
-        },
-    }
-    return json.dumps(members, allow_nan=False)
-
-
-def box_members(boxes: Sequence[Box]) -> list[dict[str, float]]:
-    """Return boxes as JSON objects."""
-    return [{**box._asdict(), "score": round(float(box.score), 4)} for box in boxes]
+    return json.dumps(record(one, explainer, threshold), allow_nan=False)
 
 
 def to_figure(

@@ -18,7 +18,6 @@ from wordsight.cli.text import printable
 if TYPE_CHECKING:
     from wordsight.library import Health, Progress, SyncReport
 
-_STATUS_NAMES = ("indexed", "new", "changed", "moved", "missing", "unencoded")
 _SKIPS_SHOWN = 20
 
 
@@ -75,12 +74,14 @@ def status(
 
     Exit status: 0 all is well, 1 something to do for `wordsight index`, 2 error.
     """
+    from wordsight.library.records import health_record
+
     with open_library(encoder, catalog) as library:
         roots = [folder] if folder is not None else library.catalogue.roots()
         healths = [library.status(root) for root in roots]
     for health in healths:
         if as_json:
-            typer.echo(json.dumps(_as_json(health)))
+            typer.echo(json.dumps(health_record(health)))
         else:
             _print_health(health, everything=verbose)
     if not all(health.is_well for health in healths):
@@ -171,22 +172,12 @@ def _summary(folder: Path, report: SyncReport) -> str:
     return f"{printable(str(folder))}: {told}, {report.unchanged:,} unchanged ({report.seconds:.1f} s{rate})"
 
 
-def _as_json(health: Health) -> dict[str, object]:
-    return {
-        "folder": str(health.root),
-        "well": health.is_well,
-        "synced_at": health.synced_at,
-        **{name: getattr(health, name) for name in _STATUS_NAMES},
-        "skipped": health.skip_count,
-        "skips": [{"path": str(path), "reason": reason} for path, reason in health.skipped],
-        "problems": health.problems,
-    }
-
-
 def _print_health(health: Health, *, everything: bool) -> None:
+    from wordsight.library.records import STATES
+
     verdict = "up to date" if health.is_well else f"not up to date: run `wordsight index {health.root}`"
     typer.echo(f"{printable(str(health.root))}: {printable(verdict)} (last indexed {health.synced_at or 'never'})")
-    for name in _STATUS_NAMES:
+    for name in STATES:
         typer.echo(f"  {name:<10}{getattr(health, name):>10,}")
     typer.echo(f"  {'skipped':<10}{health.skip_count:>10,}")
     shown = health.skipped if everything else health.skipped[:_SKIPS_SHOWN]

@@ -213,9 +213,9 @@ def _print(answer: Answer, format: str | None, why: Mapping[Path, Explained] | N
     else:
         more = None
         if why is not None and format == "json":
-            from wordsight.cli.explained import box_members
+            from wordsight.why import box_records
 
-            more = {path: {"boxes": box_members(one.boxes)} for path, one in why.items()}
+            more = {path: {"boxes": box_records(one.boxes)} for path, one in why.items()}
         output.write(answer, format or output.Format.TEXT, sys.stdout, more=more)
 
 

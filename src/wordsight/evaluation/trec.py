@@ -47,10 +47,15 @@ def read_run(path: Path) -> Run:
 def write_qrels(qrels: Qrels, path: Path) -> None:
     """Write what is right; raises ``BadInput`` for ids with blanks, or where it cannot be written."""
     with _created(path) as file:
-        for query_id, row in qrels.grades.items():
-            ignored = dict.fromkeys(sorted(qrels.ignored.get(query_id, ())), _IGNORED)
-            for image_id, grade in {**row, **ignored}.items():
-                file.write(f"{_word(query_id)} 0 {_word(image_id)} {grade}\n")
+        file.writelines(qrels_lines(qrels))
+
+
+def qrels_lines(qrels: Qrels) -> Iterator[str]:
+    """Yield the lines of such a file; raises ``BadInput`` for ids with blanks."""
+    for query_id, row in qrels.grades.items():
+        ignored = dict.fromkeys(sorted(qrels.ignored.get(query_id, ())), _IGNORED)
+        for image_id, grade in {**row, **ignored}.items():
+            yield f"{_word(query_id)} 0 {_word(image_id)} {grade}\n"
 
 
 def read_qrels(path: Path) -> Qrels:

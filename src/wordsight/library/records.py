@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import quote_from_bytes
 
 from wordsight.library.hits import Answer, PhotoHit
+from wordsight.library.report import Health
 
 FIELDS = (
     *("query", "rank", "score", "match", "path", "width", "height", "bytes", "sha256", "format"),
@@ -45,3 +46,20 @@ def record(answer: Answer, hit: PhotoHit) -> dict[str, object]:
 def docid(path: Path) -> str:
     """Return a photo's path as a TREC document id: bytes that are blank, "%" or not ASCII are percent-encoded."""
     return quote_from_bytes(os.fsencode(path), safe=_DOCID_SAFE)
+
+
+STATES = ("indexed", "new", "changed", "moved", "missing", "unencoded")
+"""The members of ``health_record`` that count files."""
+
+
+def health_record(health: Health) -> dict[str, object]:
+    """Return the state of a folder as the object that ``wordsight status --json`` prints."""
+    return {
+        "folder": str(health.root),
+        "well": health.is_well,
+        "synced_at": health.synced_at,
+        **{name: getattr(health, name) for name in STATES},
+        "skipped": health.skip_count,
+        "skips": [{"path": str(path), "reason": reason} for path, reason in health.skipped],
+        "problems": health.problems,
+    }

@@ -24,7 +24,14 @@ from wordsight.errors import (
     UnknownQuery,
     WordsightError,
 )
-from wordsight.web import routes_pictures, routes_search, routes_system
+from wordsight.web import (
+    routes_feedback,
+    routes_library,
+    routes_pictures,
+    routes_reports,
+    routes_search,
+    routes_system,
+)
 from wordsight.web.answers import problem
 from wordsight.web.config import Config
 from wordsight.web.guard import Guard
@@ -69,7 +76,14 @@ def create_app(config: Config) -> FastAPI:
         openapi_url="/api/openapi.json",
     )
     app.state.service = service
-    for module in (routes_search, routes_pictures, routes_system):
+    for module in (
+        routes_search,
+        routes_pictures,
+        routes_feedback,
+        routes_library,
+        routes_reports,
+        routes_system,
+    ):
         app.include_router(module.router)
     for page in PAGES:
         app.add_api_route(page, _page, methods=["GET"], include_in_schema=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -57,7 +57,9 @@ class SearchParams(FilterParams):
     liked: list[Digits] = Field([], max_length=200)
     disliked: list[Digits] = Field([], max_length=200)
     sort: Sort = Sort.RELEVANCE
-    depth: int = Field(500, ge=1, le=5_000, description="How many of the closest photos `sort=date` puts in order.")
+    depth: int = Field(
+        500, ge=1, le=5_000, description="Of how many of the closest photos `sort=date` takes those that match."
+    )
     matches_only: bool = False
     regions: bool = Field(True, description="Rank by parts of photos, too, where the catalogue has them.")
     limit: int = Field(60, ge=1, le=500)
@@ -163,3 +165,319 @@ class EncoderAnswer(BaseModel):
     vocabulary: int | None
     methods: list[str]
     indexed: bool
+
+
+class ExplainParams(Strict):
+    """What is to be explained, and how."""
+
+    text: Annotated[str, Field(min_length=1, max_length=1_000)]
+    encoder: str | None = Field(None, max_length=1_000)
+    method: str | None = Field(None, max_length=100, description="One of the encoder's `methods`.")
+    boxes: int = Field(3, ge=0, le=20, description="How many boxes at most.")
+    threshold: float | None = Field(None, gt=0, le=1, description="Share of the highest value that boxes hold.")
+    values: bool = Field(False, description="Give the map's numbers, too.")
+
+
+class MapParams(ExplainParams):
+    """How a map is drawn."""
+
+    colours: Literal["inferno", "magma", "viridis", "grey", "jet", "values"] = "inferno"
+
+
+class ScoredBox(BaseModel):
+    """A box in pixels of the upright original."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+    score: float
+
+
+class MapAnswer(BaseModel):
+    """What is known of a map; ``values``: rows of numbers in [0, 1]."""
+
+    width: int
+    height: int
+    peak: list[float] | None
+    entropy: float
+    above: float
+    threshold: float
+    values: list[list[float]] | None = None
+
+
+class ExplainAnswer(BaseModel):
+    """Why: the object of ``wordsight explain --json``."""
+
+    path: str
+    text: str
+    score: float
+    match: float | None
+    width: int
+    height: int
+    encoder: str
+    method: str
+    boxes: list[ScoredBox]
+    map: MapAnswer
+
+
+class PictureFile(BaseModel):
+    """A file that holds a picture."""
+
+    path: str
+    bytes: int
+
+
+class PictureAnswer(BaseModel):
+    """A picture by its content."""
+
+    sha256: Digits
+    width: int
+    height: int
+    format: str
+    files: list[PictureFile]
+    upload: bool
+
+
+class CompareParams(FilterParams):
+    """A query for several encoders side by side."""
+
+    q: Annotated[str, Field(min_length=1, max_length=4_000)]
+    encoder: list[Annotated[str, Field(max_length=1_000)]] = Field([], max_length=8, description="All unless told.")
+    fuse_by: FuseBy = FuseBy.RRF
+    matches_only: bool = False
+    regions: bool = True
+    limit: int = Field(60, ge=1, le=500)
+
+
+class CompareAnswer(BaseModel):
+    """One answer for each encoder, and all fused; what an encoder could not answer is in ``problems``."""
+
+    query: str
+    answers: dict[str, SearchAnswer]
+    fused: SearchAnswer | None
+    problems: dict[str, Problem]
+
+
+class FacetAnswer(BaseModel):
+    """A value to filter by."""
+
+    value: str
+    label: str
+    count: int
+
+
+class FacetsAnswer(BaseModel):
+    """What there is to filter by."""
+
+    photos: int
+    folders: list[FacetAnswer]
+    cameras: list[FacetAnswer]
+    years: list[FacetAnswer]
+    types: list[FacetAnswer]
+
+
+class SuggestionsAnswer(BaseModel):
+    """What might be meant."""
+
+    recent: list[str]
+    labels: list[str]
+    saved: list[str]
+
+
+class RecentBody(Strict):
+    """A query to remember."""
+
+    q: Annotated[str, Field(min_length=1, max_length=4_000)]
+
+
+class MarkBody(Strict):
+    """Whether a photo is right (1) or wrong (0) for a query."""
+
+    query: Annotated[str, Field(min_length=1, max_length=4_000)]
+    sha256: Digits
+    grade: Literal[0, 1]
+
+
+class MarkAnswer(BaseModel):
+    """A mark, with the files that hold the photo."""
+
+    query: str
+    sha256: Digits
+    grade: int
+    paths: list[str]
+
+
+class MarksAnswer(BaseModel):
+    """Marks."""
+
+    marks: list[MarkAnswer]
+
+
+class SavedBody(Strict):
+    """A query to save."""
+
+    q: Words = ""
+    encoder: str | None = Field(None, max_length=1_000)
+    liked: list[Digits] = Field([], max_length=200)
+    disliked: list[Digits] = Field([], max_length=200)
+
+
+class SavedMember(BaseModel):
+    """A saved query."""
+
+    name: str
+    q: str
+    encoder: str | None
+    liked: list[Digits]
+    disliked: list[Digits]
+
+
+class SavedAnswer(BaseModel):
+    """Saved queries."""
+
+    saved: list[SavedMember]
+
+
+class SkipAnswer(BaseModel):
+    """A file that could not be read."""
+
+    path: str
+    reason: str
+
+
+class HealthAnswer(BaseModel):
+    """A folder compared with the catalogue: the object of ``wordsight status --json``."""
+
+    folder: str
+    well: bool
+    synced_at: str | None
+    indexed: int
+    new: int
+    changed: int
+    moved: int
+    missing: int
+    unencoded: int
+    skipped: int
+    skips: list[SkipAnswer]
+    problems: list[str]
+
+
+class StoredAnswer(BaseModel):
+    """An encoder the catalogue holds vectors of; ``served``: it can be asked here."""
+
+    name: str
+    fingerprint: str
+    vectors: int
+    served: bool
+
+
+class LibraryAnswer(BaseModel):
+    """How the library is."""
+
+    folders: list[HealthAnswer]
+    encoders: list[StoredAnswer]
+
+
+class CopiesAnswer(BaseModel):
+    """Files that hold the same."""
+
+    sha256: Digits
+    paths: list[str]
+
+
+class NearPhoto(BaseModel):
+    """A photo of a group."""
+
+    sha256: Digits
+    path: str
+
+
+class NearAnswer(BaseModel):
+    """Photos that look alike."""
+
+    similarity: float
+    photos: list[NearPhoto]
+
+
+class DuplicatesAnswer(BaseModel):
+    """Duplicates and near-duplicates; ``compared`` photos were looked at for these."""
+
+    exact: list[CopiesAnswer]
+    near: list[NearAnswer]
+    threshold: float
+    compared: int
+
+
+class ClusterAnswer(BaseModel):
+    """A cluster, and the photos closest to its centre."""
+
+    id: int
+    name: str | None
+    count: int
+    closest: list[Digits]
+
+
+class ClustersAnswer(BaseModel):
+    """Clusters, the largest first."""
+
+    clusters: list[ClusterAnswer]
+    photos: int
+
+
+class ClusterName(Strict):
+    """A name for a cluster."""
+
+    name: Name
+
+
+class SyncBody(Strict):
+    """What to sync: all folders with the default encoder unless told."""
+
+    folder: Annotated[str, Field(max_length=4_096)] | None = None
+    encoder: Annotated[str, Field(max_length=1_000)] | None = None
+    retry_skipped: bool = False
+
+
+class SyncReportAnswer(BaseModel):
+    """What a sync did, in files."""
+
+    unchanged: int
+    added: int
+    changed: int
+    moved: int
+    removed: int
+    skipped: int
+    encoded: int
+    seconds: float
+    problems: list[str]
+
+
+class SyncAnswer(BaseModel):
+    """How a sync stands; ``latest``: files it could not read."""
+
+    running: bool
+    folder: str | None
+    encoder: str | None
+    done: int
+    total: int
+    encoded: int
+    skipped: int
+    latest: list[SkipAnswer]
+    report: SyncReportAnswer | None
+    error: str | None
+
+
+class ReportAnswer(BaseModel):
+    """A report of ``wordsight compare``."""
+
+    name: str
+    title: str
+    bytes: int
+    modified: str
+
+
+class ReportsAnswer(BaseModel):
+    """The reports."""
+
+    reports: list[ReportAnswer]

@@ -59,6 +59,32 @@ def photos(service: Service, sha256: str) -> list[Photo]:
     return [Photo(Path(folder) / name, *rest) for folder, name, *rest in rows]
 
 
+def check_served(service: Service, sha256: str) -> None:
+    """Raise ``NotServed`` for a picture that is neither a photo of the catalogue nor an upload."""
+    if service.uploads.find(sha256) is None and not photos(service, sha256):
+        raise NotServed(f"no picture {sha256[:12]}... is served here")
+
+
+def about(service: Service, sha256: str) -> dict[str, Any]:
+    """Return what is known of a picture; raises ``NotServed``."""
+    check_served(service, sha256)
+    upload, found = service.uploads.find(sha256), photos(service, sha256)
+    if found:
+        width, height, kind = found[0].width, found[0].height, found[0].format
+    else:
+        assert upload is not None
+        width, height, kind = upload.info.width, upload.info.height, upload.info.format.lower()
+    files = [{"path": str(photo.path), "bytes": photo.bytes} for photo in found]
+    return {
+        "sha256": sha256,
+        "width": width,
+        "height": height,
+        "format": kind,
+        "files": files,
+        "upload": upload is not None,
+    }
+
+
 def opened(service: Service, sha256: str) -> tuple[int, Photo]:
     """Return an open descriptor of a file with this content, for the caller to close.
 
@@ -93,8 +119,7 @@ def thumbnail(service: Service, sha256: str, side: int) -> bytes:
     upload = service.uploads.find(sha256)
     if upload is not None:
         return encoded(upload.image, side)
-    if not photos(service, sha256):  # also what is cached is only shown while it belongs to what is served
-        raise NotServed(f"no picture {sha256[:12]}... is served here")
+    check_served(service, sha256)  # also what is cached is only shown while it belongs to what is served
     known = service.thumbnails.find(sha256, side)
     service.metrics.thumbnails.labels("made" if known is None else "cache").inc()
     return service.thumbnails.make(sha256, side, content(service, sha256)) if known is None else known

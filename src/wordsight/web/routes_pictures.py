@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from wordsight.web import pictures
+from wordsight.web import explaining, originals, pictures
 from wordsight.web.answers import PROBLEMS, Ascii, Served
-from wordsight.web.models import Digits, UploadAnswer
+from wordsight.web.models import Digits, ExplainAnswer, ExplainParams, MapParams, PictureAnswer, UploadAnswer
 
 router = APIRouter(prefix="/api", tags=["pictures"], responses=PROBLEMS)
 _FOR_EVER = {"cache-control": "private, max-age=31536000, immutable"}
@@ -29,6 +29,32 @@ async def thumbnail(
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)
     return Response(data, media_type="image/webp", headers=headers)
+
+
+@router.get("/pictures/{sha256}", response_model=PictureAnswer)
+async def picture(service: Served, sha256: Digits) -> Response:
+    """Tell what is known of a picture."""
+    return Ascii(await service.quick.run(pictures.about, service, sha256))
+
+
+@router.get("/pictures/{sha256}/original", response_class=Response, responses={200: {"content": {"image/*": {}}}})
+async def original(service: Served, request: Request, sha256: Digits, download: bool = False) -> Response:
+    """Return the file of a photo as it is; ranges are answered."""
+    descriptor, photo = await service.slow.run(pictures.opened, service, sha256)
+    return originals.answer(request, descriptor, photo, f'"{sha256}"', download=download)
+
+
+@router.get("/pictures/{sha256}/explain", response_model=ExplainAnswer)
+async def explain(service: Served, sha256: Digits, asked: Annotated[ExplainParams, Query()]) -> Response:
+    """Tell which places of a picture speak for a text."""
+    return Ascii(await service.slow.run(explaining.explain, service, sha256, asked))
+
+
+@router.get("/pictures/{sha256}/map.png", response_class=Response, responses={200: {"content": {"image/png": {}}}})
+async def map_png(service: Served, sha256: Digits, asked: Annotated[MapParams, Query()]) -> Response:
+    """Return that map as a picture to lay over the whole photo."""
+    data = await service.slow.run(explaining.map_png, service, sha256, asked)
+    return Response(data, media_type="image/png", headers={"cache-control": "private, max-age=3600"})
 
 
 @router.post("/uploads", response_model=UploadAnswer, status_code=201)

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
+from wordsight.library.facets import facets as count
 from wordsight.web import searching
 from wordsight.web.answers import PROBLEMS, Ascii, Served
-from wordsight.web.models import SearchAnswer, SearchBody, SearchParams
+from wordsight.web.models import (
+    CompareAnswer,
+    CompareParams,
+    FacetsAnswer,
+    FilterParams,
+    SearchAnswer,
+    SearchBody,
+    SearchParams,
+)
 
 router = APIRouter(prefix="/api", tags=["search"], responses=PROBLEMS)
 
@@ -18,6 +28,19 @@ router = APIRouter(prefix="/api", tags=["search"], responses=PROBLEMS)
 async def search(service: Served, asked: Annotated[SearchParams, Query()]) -> Response:
     """Search by words, pictures and sums of both; without `q`, all photos, newest first."""
     return Ascii(await service.quick.run(searching.search, service, asked))
+
+
+@router.get("/compare", response_model=CompareAnswer)
+async def compare(service: Served, asked: Annotated[CompareParams, Query()]) -> Response:
+    """Ask several encoders the same, side by side, and fuse their answers."""
+    return Ascii(await service.quick.run(searching.compare, service, asked))
+
+
+@router.get("/facets", response_model=FacetsAnswer)
+async def facets(service: Served, asked: Annotated[FilterParams, Query()]) -> Response:
+    """Count what the photos that pass the filters can be filtered by."""
+    found = await service.slow.run(lambda: count(service.catalogue(), searching.filters_of(service, asked)))
+    return Ascii(asdict(found))
 
 
 @router.post("/search", response_model=SearchAnswer)

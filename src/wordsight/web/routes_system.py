@@ -48,6 +48,7 @@ async def ready(service: Served) -> Response:
 @router.get("/metrics", tags=["status"], response_class=Response, responses={200: {"content": {"text/plain": {}}}})
 async def metrics(service: Served) -> Response:
     """Tell counts and times to Prometheus."""
+    service.metrics.syncing.set(service.sync.state()["running"])
     for workers in (service.quick, service.slow):
         service.metrics.waiting.labels(workers.name).set(workers.taken)
     return Response(service.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
@@ -69,7 +70,7 @@ def _status(service: Service) -> dict[str, Any]:
         "indexed": is_indexed,
         "photos": photos,
         "encoders": list(service.encoders),
-        "syncing": False,
+        "syncing": service.sync.state()["running"],
         "reports": service.config.reports is not None,
     }
 

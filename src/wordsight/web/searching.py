@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wordsight.errors import BadInput
+from wordsight.errors import BadInput, CatalogueError, UnknownQuery
 from wordsight.library import Answer, Filters, PhotoHit, parse
 from wordsight.library.browse import BrowsePlace, browse
 from wordsight.library.feedback import rocchio
@@ -21,7 +21,7 @@ from wordsight.library.search import Place, query_vector
 from wordsight.protocols import Encoder
 from wordsight.types import Embeddings, Query
 from wordsight.web import cursors
-from wordsight.web.models import FilterParams, SearchBody, SearchParams, Sort
+from wordsight.web.models import CompareParams, FilterParams, SearchBody, SearchParams, Sort
 from wordsight.web.service import Service
 
 _MOST_FUSED = 1_000  # hits of several encoders together
@@ -50,6 +50,7 @@ class Clock:
 def search(service: Service, asked: SearchParams) -> dict[str, Any]:
     """Return one page; raises ``BadInput`` for what cannot be searched for."""
     clock = Clock()
+    asked = _resolved(service, asked)
     vector = asked.vector if isinstance(asked, SearchBody) else None
     if not asked.q.strip() and vector is None and not asked.liked:
         if asked.disliked:
@@ -68,6 +69,22 @@ def search(service: Service, asked: SearchParams) -> dict[str, Any]:
     return as_json(answer, cursor, ms)
 
 
+def compare(service: Service, asked: CompareParams) -> dict[str, Any]:
+    """Return the answers of several encoders to one query, and the fused one."""
+    names = list(dict.fromkeys(asked.encoder)) or list(service.encoders)
+    shared = asked.model_dump(exclude={"encoder"})
+    answers, problems = {}, {}
+    for name in names:
+        try:
+            answers[name] = search(service, SearchParams(**shared, encoder=name))
+        except (UnknownQuery, CatalogueError) as error:
+            near = list(error.near) if isinstance(error, UnknownQuery) else None
+            problems[name] = {"detail": str(error), "position": None, "near": near}
+    able = list(answers)
+    fused = search(service, SearchParams(**shared, encoder=able[0], fuse=able[1:])) if len(able) > 1 else None
+    return {"query": asked.q, "answers": answers, "fused": fused, "problems": problems}
+
+
 def as_json(answer: Answer, cursor: str | None, ms: Mapping[str, float]) -> dict[str, Any]:
     """Return an answer as the API gives it."""
     return {
@@ -82,6 +99,21 @@ def as_json(answer: Answer, cursor: str | None, ms: Mapping[str, float]) -> dict
         "cursor": cursor,
         "ms": dict(ms),
     }
+
+
+def _resolved(service: Service, asked: SearchParams) -> SearchParams:
+    """Put a saved query, ``@name``, in the place of its name; marks that are given count as well."""
+    if not asked.q.strip().startswith("@"):
+        return asked
+    saved = service.notes.find(asked.q.strip()[1:])
+    return asked.model_copy(
+        update={
+            "q": saved.q,
+            "encoder": asked.encoder or saved.encoder,
+            "liked": [*saved.liked, *asked.liked],
+            "disliked": [*saved.disliked, *asked.disliked],
+        }
+    )
 
 
 def filters_of(service: Service, asked: FilterParams) -> Filters:
@@ -142,15 +174,19 @@ def _searched(
 
 
 def _by_date(find: Callable[[int, Place | None], Answer], asked: SearchParams) -> tuple[Answer, str | None]:
-    """Return a page of the closest photos in the order of their dates, newest first; ranks stay those of closeness."""
+    """Return a page of what probably matches, or of the closest photos where nothing does, by date, newest first.
+
+    Ranks stay those of closeness.
+    """
     (start,) = cursors.read("offset", asked.cursor) or (0,)
     answer = find(asked.depth, None)
+    likely = [hit for hit in answer.hits if hit.match is not None and hit.match >= 0.5]
 
     def newest(hit: PhotoHit) -> tuple[bool, float, str]:
         when = hit.captured_at
         return when is None, 0.0 if when is None else -_seconds(when), str(hit.path)
 
-    hits = sorted(answer.hits, key=newest)
+    hits = sorted(likely or answer.hits, key=newest)
     cursor = cursors.write("offset", (start + asked.limit,)) if start + asked.limit < len(hits) else None
     return replace(answer, hits=tuple(hits[start : start + asked.limit])), cursor
 

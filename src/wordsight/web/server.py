@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
@@ -27,9 +28,9 @@ def bound(host: str, port: int) -> socket.socket:
     return listener
 
 
-def server(app: FastAPI) -> uvicorn.Server:
+def server(app: FastAPI) -> Server:
     """Return the server: one process, no proxy is believed, what runs gets ten seconds to end."""
-    return uvicorn.Server(
+    return Server(
         uvicorn.Config(
             app,
             log_level="warning",
@@ -51,3 +52,17 @@ def run(app: FastAPI, listener: socket.socket, started: Callable[[], None] = lam
     started()
     with listener:
         server(app).run(sockets=[listener])
+
+
+class Server(uvicorn.Server):
+    """Ends event streams when it is told to end, instead of waiting for their clients."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End in order; a second signal ends at once."""
+        self.end()
+        super().handle_exit(sig, frame)
+
+    def end(self) -> None:
+        """End in order."""
+        self.config.app.state.service.ending = True  # type: ignore[union-attr]
+        self.should_exit = True

@@ -11,10 +11,12 @@ from typing import TypeVar
 from wordsight.errors import BadInput
 from wordsight.library import Catalogue, Library
 from wordsight.library.catalogue import normal
+from wordsight.library.notes import Notes
 from wordsight.protocols import Encoder
 from wordsight.registry import load_encoder
 from wordsight.web.config import Config
 from wordsight.web.metrics import Metrics
+from wordsight.web.syncing import Sync
 from wordsight.web.thumbnails import Thumbnails
 from wordsight.web.uploads import Uploads
 from wordsight.web.work import Workers
@@ -30,6 +32,8 @@ class Service:
         self.folders = tuple(normal(folder) for folder in config.folders)
         self.encoders = _loaded(config.encoders)
         self.metrics = Metrics()
+        self.sync = Sync()
+        self.ending = False
         self.uploads = Uploads(config.limits)
         self.quick = Workers("search", config.threads, config.limits.waiting)
         self.slow = Workers("pictures", config.threads, config.limits.waiting)
@@ -37,6 +41,7 @@ class Service:
         self.explained = Recent(50)
         self._own = threading.local()
         self.location = self.library().location
+        self.notes = Notes(self.location)
         self.thumbnails = Thumbnails(self.location / "thumbnails", config.limits.thumbnails_bytes)
 
     def encoder(self, name: str | None = None) -> Encoder:
@@ -66,6 +71,8 @@ class Service:
 
     def close(self) -> None:
         """Let running work end and close what is open."""
+        self.ending = True
+        self.sync.close()
         for workers in (self.quick, self.slow):
             workers.close(self._close_libraries)
         self._close_libraries()

@@ -35,10 +35,10 @@ class Workers:
         """Return what ``call`` returns in one of the threads; raises ``Overloaded`` at once when the queue is full."""
         if self._taken >= self._most:
             raise Overloaded
+        loop = asyncio.get_running_loop()
         self._taken += 1
         future = self._pool.submit(call, *args, **kwargs)
         future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._leave) if not loop.is_closed() else None)
-        loop = asyncio.get_running_loop()
         return await asyncio.wrap_future(future)
 
     def _leave(self) -> None:

@@ -89,7 +89,7 @@ def _corruptions(part: Mapping[str, Any]) -> list[str]:
         "",
         f"Strength 0 is the clean picture. {pictures['mAP']} pictures for search, {pictures['pointing']} for maps.",
     ]
-    return [*rows, "", "![curves](images/corruptions.png)"]
+    return [*rows, "", "![The same as curves](images/corruptions.png)"]
 
 
 def _cost(part: Mapping[str, Any]) -> list[str]:
@@ -115,3 +115,19 @@ def _percent(share: float) -> str:
 
 
 TABLES = {"best": _best, "methods": _methods, "faithfulness": _faithfulness, "corruptions": _corruptions, "cost": _cost}
+
+
+def draw_curves(part: Mapping[str, Any]) -> None:
+    """Draw docs/images/corruptions.png: search and maps over the strengths, a line for each scene."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained", sharex=True)
+    for axis, (name, title) in zip(axes, {"mAP": "search, mAP", "pointing": "pointing game"}.items(), strict=True):
+        spoiled = part["spoiled"][name]
+        for scene in dict.fromkeys(each.split(":")[0] for each in spoiled):
+            values = [part["clean"][name], *(spoiled[f"{scene}:{level}"] for level in range(1, 6))]
+            axis.plot(range(6), [100 * value for value in values], marker=".", label=scene)
+        axis.set(title=title, xlabel="strength", ylabel="%", ylim=(0, 100))
+    axes[1].legend(fontsize="small", ncols=2)
+    figure.savefig(PAGE.parent / "images" / "corruptions.png", dpi=80)
+    plt.close(figure)

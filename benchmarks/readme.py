@@ -29,6 +29,7 @@ def _lines() -> list[str]:
     quality, indexing, searching, install = (_figures(n) for n in ("quality", "indexing", "searching", "install"))
     matches = json.loads((RESULTS / "matches.json").read_text())["all"]
     cifar, voc = _figures("classical_cifar10"), _figures("classical_voc2007")
+    maps = json.loads((RESULTS / "localization.json").read_text())["best"]["as made"]["measures"]
     peer = "peer decoding between batches"
     fused = _compared("cifar10")
     return [
@@ -51,6 +52,10 @@ def _lines() -> list[str]:
         "| `wordsight search` over 100,000 photos against a bare `import numpy, onnxruntime` | "
         f"{searching['search over 100,000 rows, exact / bare import']:.1f}x "
         "| `python -m benchmarks --only searching` |",
+        "| heat maps point at the thing, VOC2007 / where the centre does not; the centre point: "
+        f"{_percent(maps['pointing_center_baseline'])} | {_percent(maps['pointing'])} / "
+        f"{_percent(maps['pointing_off_center'])} "
+        "| `wordsight localize --task voc2007 --root ../shared/data/voc2007` |",
         f"| base install | {install['site-packages']:.0f} MB | `python -m benchmarks --only install` |",
         f"| classical engine, CIFAR-10, 100 / 10 exemplars a label | {_percent(cifar['100 exemplars: accuracy'])} / "
         f"{_percent(cifar['10 exemplars: accuracy'])} | `python -m benchmarks.classical --only cifar10` |",

@@ -35,7 +35,7 @@ from wordsight.why import quick
 RESULTS = report.ROOT / "benchmarks" / "results" / "localization.json"
 ENCODER = "mini"
 METHODS = ("gradcam", "gradcam++", "xgradcam", "layercam", "eigencam", "eigengradcam", "ablationcam")
-COMPARED, SPOILED, SEARCHED, FOLLOWED = 80, 40, 120, 12
+COMPARED, SPOILED, SEARCHED, FOLLOWED = 60, 40, 120, 12
 """Pictures for the comparison of methods, for maps and search under corruptions, and for deletion and insertion."""
 
 

@@ -85,10 +85,8 @@ def _corruptions(part: Mapping[str, Any]) -> list[str]:
         for scene in dict.fromkeys(each.split(":")[0] for each in spoiled[name]):
             values = [clean[name], *(spoiled[name][f"{scene}:{level}"] for level in range(1, 6))]
             rows.append(f"| {scene} | {' | '.join(map(_percent, values))} |")
-    rows += [
-        "",
-        f"Strength 0 is the clean picture. {pictures['mAP']} pictures for search, {pictures['pointing']} for maps.",
-    ]
+    counted = f"{pictures['mAP']} pictures for search, {pictures['pointing']} for maps"
+    rows += ["", f"Strength 0 is the clean picture. {counted}: so few that differences of some points are noise."]
     return [*rows, "", "![The same as curves](images/corruptions.png)"]
 
 

@@ -230,7 +230,7 @@ def test_a_limit_on_the_size_of_files(photos: Path, tmp_path: Path) -> None:
     """Like a full disk, where none can be mounted: the system refuses to let files grow."""
     code = (
         "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        f"resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, {resource.RLIM_INFINITY}))\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, (220_000, {resource.RLIM_INFINITY}))\n"
         "import wordsight.library.sync as sync; sync._COMMIT_FILES = 8\n"
         "from wordsight.cli import main; main()"
     )

@@ -40,6 +40,8 @@ def test_scenarios_are_chosen_by_name_and_group() -> None:
     assert [scenario.name for scenario in choose("gallery,clusters")] == ["gallery", "clusters"]
     assert len(choose("robustness")) == 8
     assert choose("none") == ()
+    short = [each for each in choose("default") if not each.name.startswith("robustness")]
+    assert list(choose("default,-robustness")) == list(choose("-robustness")) == short
     assert {scenario.name for scenario in choose("all")} == set(SCENARIOS)
     assert choose("backbone", ["mini", "other"])[0].setups("", "other") == [Setup("other")]
     assert "backbone" not in {scenario.name for scenario in choose("all", ["mini"])}

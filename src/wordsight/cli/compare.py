@@ -32,7 +32,7 @@ def compare(
         str, typer.Option(help="Names, model folders and .wsc files; classical: fitted here from exemplars.")
     ] = "mini,classical",
     scenarios: Annotated[
-        str, typer.Option(help="default, all, none, or a list: gallery,exemplars,robustness,...")
+        str, typer.Option(help="default, all, none, or a list: gallery,exemplars,...; -NAME leaves out.")
     ] = "default",
     exemplars: Annotated[
         Path | None, typer.Option(help="Labelled pictures to fit on; the training part below --root unless told.")

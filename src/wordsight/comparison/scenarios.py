@@ -201,9 +201,17 @@ _GROUPS = {"robustness": tuple(scenario.name for scenario in _ROBUST)}
 def choose(text: str, backbones: Sequence[str] = ()) -> tuple[Scenario, ...]:
     """Return the scenarios of a list such as "gallery,robustness", of "default", "all" or "none".
 
-    "default" has fewer values on some axes than "all". ``backbones``: the learned engines; with fewer than two, there
-    is no sweep over them. Raises ``BadInput`` for a name that stands for none.
+    A minus leaves one out: "default,-robustness". "default" has fewer values on some axes than "all". ``backbones``:
+    the learned engines; with fewer than two, there is no sweep over them. Raises ``BadInput`` for a name that stands
+    for none.
     """
+    names = [part.strip() for part in text.split(",")]
+    gone = {each.name for name in names if name.startswith("-") for each in _named(name[1:], backbones)}
+    kept = ",".join(name for name in names if not name.startswith("-"))
+    return tuple(each for each in _named(kept or "default", backbones) if each.name not in gone)
+
+
+def _named(text: str, backbones: Sequence[str]) -> tuple[Scenario, ...]:
     if text == "none":
         return ()
     swept = Scenario(BACKBONE, "Which learned engine?", "learned engine", "engine", tuple(backbones), reach=Reach.OPEN)

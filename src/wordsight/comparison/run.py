@@ -77,6 +77,7 @@ class _Run:
         self._started = time.perf_counter()
         self._about = machine()
         self._clock = digest("seconds", material.digest, plan.asked, plan.seed)
+        self._before = float((store.result(self._clock) or {}).get("seconds", 0.0))
 
     def whole(self) -> Comparison:
         """Do everything."""
@@ -249,6 +250,7 @@ class _Run:
                 result = figures(self._bench.run(setup))
                 known = {**result.means, "abstained": result.abstained}
             self._store.keep(key, known)
+            self._spent()
         return known
 
     def _judged(self, name: str, answer: Scored, costs: Mapping[str, Cost]) -> EngineResult:
@@ -282,11 +284,10 @@ class _Run:
         )
 
     def _spent(self) -> float:
-        """Return the seconds that this run and those that it continues took."""
-        before = (self._store.result(self._clock) or {}).get("seconds", 0.0)
-        seconds = round(before + time.perf_counter() - self._started, 1)
+        """Keep and return the seconds that this run and those that it continues took, also if they were killed."""
+        seconds = round(self._before + time.perf_counter() - self._started, 1)
         self._store.keep(self._clock, {"seconds": seconds})
-        return float(seconds)
+        return seconds
 
     def _provenance(self) -> Provenance:
         return Provenance(

@@ -49,8 +49,8 @@ def _best(part: Mapping[str, Any]) -> list[str]:
 def _methods(part: Mapping[str, Any]) -> list[str]:
     first = next(iter(part["found"].values()))
     rows = [
-        f"{_made(part)} {first['n_images']} pictures, one view each but for the first. Percent; few pictures, and thresholds "
-        "of boxes are fitted for the first only: compare `max_box_accuracy`.",
+        f"{_made(part)} {first['n_images']} pictures, one view each but for the first. Percent; few pictures, and "
+        "thresholds of boxes are fitted for the first only: compare `max_box_accuracy`.",
         "",
         "| method | " + " | ".join(f"`{name}`" for name in _SHORT) + " | seconds |",
         "|---" * (2 + len(_SHORT)) + "|",

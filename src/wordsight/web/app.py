@@ -74,6 +74,7 @@ def create_app(config: Config) -> FastAPI:
         docs_url=None,  # pages that load scripts of others
         redoc_url=None,
         openapi_url="/api/openapi.json",
+        redirect_slashes=False,
     )
     app.state.service = service
     for module in (

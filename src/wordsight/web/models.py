@@ -57,9 +57,7 @@ class SearchParams(FilterParams):
     liked: list[Digits] = Field([], max_length=200)
     disliked: list[Digits] = Field([], max_length=200)
     sort: Sort = Sort.RELEVANCE
-    depth: int = Field(
-        500, ge=1, le=5_000, description="How many of the closest photos `sort=date` looks at."
-    )
+    depth: int = Field(500, ge=1, le=5_000, description="How many of the closest photos `sort=date` looks at.")
     matches_only: bool = False
     regions: bool = Field(True, description="Rank by parts of photos, too, where the catalogue has them.")
     limit: int = Field(60, ge=1, le=500)

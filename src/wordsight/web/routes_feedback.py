@@ -26,6 +26,7 @@ from wordsight.web.service import Service
 router = APIRouter(prefix="/api", tags=["feedback"], responses=PROBLEMS)
 
 _SUGGESTED = 10
+_PLAIN: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {}}}}
 
 
 @router.get("/marks", response_model=MarksAnswer)
@@ -48,14 +49,14 @@ async def unmark(service: Served, query: Annotated[Words, Query()], sha256: Digi
     return Response(status_code=204)
 
 
-@router.get("/marks/qrels", response_class=PlainTextResponse)
+@router.get("/marks/qrels", response_class=Response, responses=_PLAIN)
 async def exported(service: Served) -> Response:
     """Return the marks as TREC qrels, with the ids of `wordsight search --trec`."""
     found, _ = await service.quick.run(lambda: qrels(service.catalogue(), service.notes.marks()))
     return PlainTextResponse("".join(qrels_lines(found)))
 
 
-@router.get("/marks/queries", response_class=PlainTextResponse)
+@router.get("/marks/queries", response_class=Response, responses=_PLAIN)
 async def queries(service: Served) -> Response:
     """Return the numbers of the queries in the qrels: a number, a tab and the query on each line."""
     _, names = await service.quick.run(lambda: qrels(service.catalogue(), service.notes.marks()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
@@ -12,6 +12,12 @@ from wordsight.web.answers import PROBLEMS, Ascii, Served
 from wordsight.web.models import Digits, ExplainAnswer, ExplainParams, MapParams, PictureAnswer, UploadAnswer
 
 router = APIRouter(prefix="/api", tags=["pictures"], responses=PROBLEMS)
+_FILE: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"*/*": {}}, "description": "The whole file."},
+    206: {"content": {"*/*": {}}, "description": "The range that was asked for."},
+    304: {"description": "The client has it already."},
+    416: {"description": "The range lies beyond the file."},
+}
 _FOR_EVER = {"cache-control": "private, max-age=31536000, immutable"}
 
 
@@ -37,7 +43,7 @@ async def picture(service: Served, sha256: Digits) -> Response:
     return Ascii(await service.quick.run(pictures.about, service, sha256))
 
 
-@router.get("/pictures/{sha256}/original", response_class=Response, responses={200: {"content": {"image/*": {}}}})
+@router.get("/pictures/{sha256}/original", response_class=Response, responses=_FILE)
 async def original(service: Served, request: Request, sha256: Digits, download: bool = False) -> Response:
     """Return the file of a photo as it is; ranges are answered."""
     descriptor, photo = await service.slow.run(pictures.opened, service, sha256)

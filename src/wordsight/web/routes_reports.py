@@ -30,7 +30,7 @@ async def reports(service: Served) -> Response:
     return Ascii({"reports": await service.slow.run(_reports, service)})
 
 
-@router.get("/reports/{name}", response_class=HTMLResponse)
+@router.get("/reports/{name}", response_class=Response, responses={200: {"content": {"text/html": {}}}})
 async def report(service: Served, name: Name) -> Response:
     """Return a report; its own scripts run in a sandbox that can ask nobody for anything."""
     data = await service.slow.run(_read, service, name)

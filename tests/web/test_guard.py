@@ -1,0 +1,290 @@
+"""What the service refuses: other hosts and sites, wrong tokens, floods, paths, hostile pictures. Nothing leaks."""
+
+from __future__ import annotations
+
+import http.client
+import io
+import struct
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from PIL import Image
+from web_server import Answered, Served, picture
+
+from wordsight.web.config import Config, Limits, is_loopback
+from wordsight.web.guard import Buckets
+
+TOKEN = "the-token"
+
+
+def leaks(answer: Answered, served: Served) -> bool:
+    """Whether an error tells what a stranger must not know, or a file's content."""
+    told = answer.data
+    return any(word in told for word in (b"root:", b"Traceback", b'File "', b"[tool.", b"PNG\r\n", b"import "))
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost:{port}", 200),
+        ("127.0.0.1:{port}", 200),
+        ("[::1]:{port}", 200),
+        ("LOCALHOST", 200),
+        ("evil.example", 421),
+        ("evil.example:{port}", 421),
+        ("127.0.0.1.evil.example", 421),
+        ("localhost.", 421),
+        ("user@localhost", 421),
+        ("localhost/evil", 421),
+        ("localhost:x", 421),
+        ("", 421),
+        ("169.254.169.254", 421),
+    ],
+)
+def test_hosts(served: Served, host: str, status: int) -> None:
+    assert served.ask("GET", "/api/status", host=host.format(port=served.port)).status == status
+
+
+def test_names_that_are_allowed(serve) -> None:
+    served = serve(names=("Photos.local",))
+    assert served.ask("GET", "/api/status", host="photos.LOCAL:80").status == 200
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "http://evil.example"},
+        {"origin": "null"},
+        {"origin": "https://127.0.0.1:{port}"},
+        {"origin": "http://127.0.0.1:1"},
+        {"sec_fetch_site": "cross-site"},
+        {"sec_fetch_site": "same-site", "sec_fetch_mode": "no-cors"},
+        {"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate", "sec_fetch_dest": "iframe"},
+    ],
+)
+def test_other_sites(served: Served, method: str, headers: dict[str, str]) -> None:
+    headers = {name: value.format(port=served.port) for name, value in headers.items()}
+    assert served.ask(method, "/api/sync", None if method == "GET" else {}, **headers).status == 403
+
+
+def test_the_page_itself_and_links_to_it(served: Served) -> None:
+    own = f"http://127.0.0.1:{served.port}"
+    assert served.ask("POST", "/api/recent", {"q": "x"}, origin=own, sec_fetch_site="same-origin").status == 204
+    link = {"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate", "sec_fetch_dest": "document"}
+    assert served.ask("GET", "/", **link).status == 200
+    assert served.ask("POST", "/api/recent", {"q": "x"}, **link).status == 403
+
+
+@pytest.mark.parametrize("path", ["/", "/api/status", "/api/search?q=red", "/nowhere", "/metrics"])
+def test_headers_of_every_answer(served: Served, path: str) -> None:
+    headers = served.ask("GET", path).headers
+    policy = headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'; script-src 'self';")
+    assert "unsafe" not in policy
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["x-frame-options"] == "DENY"
+    assert headers["cross-origin-resource-policy"] == "same-origin"
+    assert "server" not in headers
+
+
+def test_the_token(serve) -> None:
+    served = serve(token=TOKEN)
+    ask = served.ask
+    assert ask("GET", "/api/status").status == 401
+    assert ask("GET", "/").status == 401
+    assert ask("GET", "/health/live").status == 200
+    assert ask("GET", "/api/status", authorization=f"Bearer {TOKEN}").status == 200
+    assert ask("GET", "/api/status", authorization=f"Basic {TOKEN}").status == 401
+    assert ask("GET", "/api/status", cookie=f"a=b; wordsight={TOKEN}").status == 200
+    assert ask("GET", "/api/status", cookie="wordsight=\xff").status == 401
+    signed = ask("GET", f"/?token={TOKEN}")
+    assert (signed.status, signed.headers["location"]) == (303, "/")
+    assert "HttpOnly" in signed.headers["set-cookie"]
+    assert "SameSite=strict" in signed.headers["set-cookie"]
+    assert ask("GET", f"/api/status?token={TOKEN}").status == 401  # nowhere else
+
+
+def test_guessing_tokens_is_slow(serve) -> None:
+    served = serve(token=TOKEN)
+    statuses = [served.ask("GET", "/api/status", authorization=f"Bearer {n}").status for n in range(15)]
+    assert statuses[:10] == [401] * 10
+    assert 429 in statuses[10:]
+    assert served.ask("GET", "/api/status", authorization=f"Bearer {TOKEN}").status == 200
+
+
+def test_floods(serve) -> None:
+    served = serve(limits=Limits(rate=0.5, burst=5))
+    answers = [served.ask("GET", "/health/live") for _ in range(8)]
+    assert [answer.status for answer in answers] == [200] * 5 + [429] * 3
+    assert answers[-1].headers["retry-after"] == "2"
+
+
+def test_buckets_fill_again() -> None:
+    buckets = Buckets(rate=2, burst=3)
+    assert [buckets.wait("a", now=0) for _ in range(3)] == [0, 0, 0]
+    assert buckets.wait("a", now=0) == 0.5
+    assert buckets.wait("b", now=0) == 0
+    assert buckets.wait("a", now=0.5) == 0
+    assert [buckets.wait("a", now=100) for _ in range(4)] == [0, 0, 0, 0.5]
+
+
+def test_more_than_can_wait_is_refused(serve) -> None:
+    served = serve(threads=1, limits=Limits(waiting=1))
+    import threading
+
+    gate = threading.Event()
+    encoder = served.service.encoder()
+    plain = encoder.encode_texts
+    encoder.encode_texts = lambda texts: gate.wait(20) and plain(texts)
+    with ThreadPoolExecutor(8) as pool:
+        waiting = [pool.submit(served.ask, "GET", f"/api/search?q=red+{n}") for n in range(8)]
+        try:
+            refused = [answer for answer in (w.result() for w in _first_done(waiting, 6)) if answer.status == 503]
+        finally:
+            gate.set()
+        done = [w.result().status for w in waiting]
+    assert len(refused) == 6
+    assert all(answer.headers["retry-after"] == "1" for answer in refused)
+    assert sorted(done) == [200, 200] + [503] * 6
+
+
+def _first_done(futures, count: int):
+    from concurrent.futures import FIRST_COMPLETED, wait
+
+    done, waiting = set(), set(futures)
+    while len(done) < count:
+        some, waiting = wait(waiting, timeout=20, return_when=FIRST_COMPLETED)
+        assert some
+        done |= some
+    return list(done)
+
+
+def test_addresses_of_this_machine() -> None:
+    assert [is_loopback(name) for name in ("127.0.0.1", "127.9.9.9", "::1", "localhost")] == [True] * 4
+    assert [is_loopback(name) for name in ("0.0.0.0", "::", "192.168.1.2", "example.com")] == [False] * 4
+    assert "0.0.0.0" not in Config(host="0.0.0.0").hosts
+
+
+_ESCAPES = [
+    "../" * 8 + "etc/passwd",
+    "..%2f" * 8 + "etc%2fpasswd",
+    "%2e%2e/" * 8 + "etc/passwd",
+    "%252e%252e%252f" * 4 + "etc/passwd",
+    "..\\..\\..\\etc\\passwd",
+    "..%5c..%5c..%5cetc%5cpasswd",
+    "....//....//etc/passwd",
+    "..;/..;/etc/passwd",
+    "/etc/passwd",
+    "//etc/passwd",
+    "%2fetc%2fpasswd",
+    "file:///etc/passwd",
+    "..%c0%af..%c0%afetc/passwd",
+    "%00/etc/passwd",
+    "..%00/",
+    "~/.bashrc",
+    "C:%5cWindows%5cwin.ini",
+    "pyproject.toml",
+    "../app.py",
+    "%2e%2e%2fapp.py",
+]
+_PLACES = [
+    "/static/{}",
+    "/reports/{}",
+    "/api/pictures/{}/original",
+    "/api/pictures/{}/thumbnail",
+    "/api/pictures/{}",
+    "/{}",
+]
+
+
+@pytest.fixture
+def reporting(serve, tmp_path) -> Served:
+    (tmp_path / "reports").mkdir()
+    return serve(reports=tmp_path / "reports")
+
+
+def test_no_path_leads_out(reporting: Served) -> None:
+    """120 ways to ask for files that are nobody's business."""
+    tried = 0
+    for place in _PLACES:
+        for escape in _ESCAPES:
+            answer = reporting.ask("GET", place.format(escape))
+            assert 400 <= answer.status < 500, (place, escape, answer.status)
+            assert not leaks(answer, reporting), (place, escape, answer.data)
+            tried += 1
+    assert tried >= 100
+
+
+def _png_chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def _png_of(width: int, height: int, data: bytes = b"") -> bytes:
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + _png_chunk(b"IHDR", header) + _png_chunk(b"IDAT", data) + _png_chunk(b"IEND", b"")
+
+
+def hostile() -> list[bytes]:
+    """Files that claim to be pictures: none may be taken, none may cost much, and none may break the server."""
+    good = {kind: picture("red", "blue", format=kind) for kind in ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")}
+    cases = [
+        b"",
+        b"\0" * 1000,
+        b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>",
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n(/etc/passwd) (r) file\n",
+        b"<?xml version='1.0'?><!DOCTYPE x [<!ENTITY e SYSTEM 'file:///etc/passwd'>]><x>&e;</x>",
+        b"GIF89a",
+        b"PK\x03\x04" + b"\0" * 100,
+        b"%PDF-1.7\n",
+        b"#!/bin/sh\nid\n",
+        _png_of(100_000, 100_000, zlib.compress(b"\0" * 100_000)),
+        _png_of(60_000, 60_000, zlib.compress(b"\0" * 1_000_000)),
+        _png_of(2**31 - 1, 2**31 - 1),
+        _png_of(0, 0),
+        b"P6 99999 99999 255 ",
+        b"P5\n" + b"#" * 100_000 + b"\n1 1 255\n",
+        b"BM" + struct.pack("<IHHIIiiHHIIiiII", 54, 0, 0, 54, 40, 2**31 - 1, 2**31 - 1, 1, 24, 0, 0, 0, 0, 0, 0),
+        b"RIFF\xff\xff\xff\xffWEBPVP8 ",
+        b"II*\0\x08\0\0\0" + b"\xff" * 200,
+    ]
+    for data in good.values():
+        cases += [data[: len(data) * part // 10] for part in range(1, 10)]  # cut off
+        cases += [data[:at] + bytes([255 - data[at]]) * 40 + data[at + 40 :] for at in (4, 12, 20, 30)]  # broken heads
+    return cases
+
+
+def test_hostile_uploads(served: Served) -> None:
+    cases = hostile()
+    refused = 0
+    for data in cases:
+        answer = served.ask("POST", "/api/uploads", data, content_type="image/png")
+        assert answer.status in (201, 422), answer.data  # some decoders forgive some damage
+        if answer.status == 422:
+            refused += 1
+            assert not leaks(answer, served)
+        else:
+            thumbnail = served.client.thumbnail(answer.json["sha256"])
+            assert Image.open(io.BytesIO(thumbnail)).format == "WEBP"
+    assert len(cases) + refused >= 150
+    assert refused >= 70
+    assert served.ask("GET", "/health/live").status == 200
+
+
+def test_sizes_are_limited(serve) -> None:
+    served = serve(limits=Limits(upload_bytes=2_000, body_bytes=500, upload_pixels=2_000))
+    assert served.ask("POST", "/api/uploads", picture("red")).status == 201
+    assert served.ask("POST", "/api/uploads", b"x" * 2_001).status == 413
+    assert served.ask("POST", "/api/search", {"q": "x" * 600}).status == 413
+    assert served.ask("POST", "/api/uploads", b"", content_length="99999999999").status == 413
+    assert served.ask("POST", "/api/uploads", b"", content_length="-1").status in (400, 413)
+    stream = io.BytesIO()
+    Image.new("RGB", (60, 60)).save(stream, "PNG")
+    many = served.ask("POST", "/api/uploads", stream.getvalue())
+    assert (many.status, "megapixels" in many.json["detail"]) == (422, True)
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=20)
+    connection.request("POST", "/api/uploads", iter([b"x" * 1_500, b"x" * 1_500]), encode_chunked=True)
+    assert connection.getresponse().status == 413  # a length that is not told
+    connection.close()

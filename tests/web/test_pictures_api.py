@@ -1,4 +1,4 @@
-"""Pictures through the service: thumbnails, originals, uploads, explanations; and nothing that is not the catalogue's."""
+"""Pictures through the service: thumbnails, originals, uploads, explanations; and only what is the catalogue's."""
 
 from __future__ import annotations
 

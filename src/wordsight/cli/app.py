@@ -21,6 +21,7 @@ _MODULES = {
     "compare": "compare",
     "models": "models",
     "serve": "serve",
+    "marks": "marks",
 }
 
 

@@ -19,6 +19,7 @@ from wordsight.errors import BadInput
 if TYPE_CHECKING:
     from wordsight.library import Answer
     from wordsight.protocols import Encoder
+    from wordsight.types import Query
     from wordsight.why import Explained
 
 _FILTERS = "Filters"
@@ -37,7 +38,7 @@ def search(
     words: Annotated[
         list[str],
         typer.Argument(
-            help='What to look for: "two dogs in snow", dog + beach - people, 2:cat + ./like-this.jpg',
+            help='What to look for: "two dogs in snow", dog + beach - people, 2:cat + ./like-this.jpg, @saved',
             show_default=False,
         ),
     ],
@@ -57,6 +58,10 @@ def search(
     regions: Annotated[
         bool, typer.Option("--regions/--no-regions", help="Rank by parts of photos, too, where they are indexed.")
     ] = True,
+    like: Annotated[list[Path] | None, typer.Option(help="A picture that is right: more like it; repeatable.")] = None,
+    dislike: Annotated[
+        list[Path] | None, typer.Option(help="A picture that is wrong: less like it; repeatable.")
+    ] = None,
     encoder: EncoderOption = "mini",
     fuse: Annotated[
         list[str] | None,
@@ -128,6 +133,7 @@ def search(
             min_side=min_side,
         )
         find: Callable[..., Answer] = partial(library.search, regions=regions)
+        asked: list[str] | Query = words
         if fuse:
             from wordsight.library.fused import search_fused
 
@@ -136,7 +142,14 @@ def search(
             find = partial(
                 search_fused, [library, *others], how=fuse_by.value, weights=(1.0, *weights), regions=regions
             )
-        answer = find(words, top=top, within=within or (), filters=filters, matches_only=matches_only)
+        if like or dislike or words[0].startswith("@"):
+            from wordsight.cli.search_feedback import moved
+
+            if fuse:
+                raise BadInput("--like, --dislike and @saved queries move the query of one encoder: leave out --fuse")
+            asked, vector = moved(library, words, like or (), dislike or ())
+            find = partial(find, vector=vector)
+        answer = find(asked, top=top, within=within or (), filters=filters, matches_only=matches_only)
     if min_score is not None:
         answer = _scoring(answer, min_score)
         everything = bool(answer.hits)  # the user's own threshold decides what matches

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from wordsight.errors import BadInput
-from wordsight.types import Embeddings, Metric
+from wordsight.library.search import term_vector
+from wordsight.protocols import Encoder
+from wordsight.types import Embeddings, Metric, Term
 
 ALPHA, BETA, GAMMA = 1.0, 0.75, 0.15
 """Weights of the query, of the mean of what is right, and of the mean of what is not."""
@@ -41,3 +45,22 @@ def rocchio(
     if scale < 1e-6:
         raise BadInput("nothing is left to look for: mark a photo that is right, or unmark one that is wrong")
     return np.asarray(total / scale, np.float32)
+
+
+def refined(
+    encoder: Encoder,
+    query: NDArray[np.float32],
+    liked: Sequence[Term],
+    disliked: Sequence[Term],
+    content_vector: Callable[[str], Embeddings],
+) -> NDArray[np.float32]:
+    """Return the query's vector moved by ``rocchio`` to and from pictures; ``content_vector`` as for ``query_vector``.
+
+    Raises what these raise.
+    """
+
+    def rows(terms: Sequence[Term]) -> Embeddings:
+        none = np.empty((0, encoder.dim), np.float32)
+        return np.concatenate([none, *(term_vector(encoder, term, content_vector) for term in terms)])
+
+    return rocchio(query, rows(liked), rows(disliked), metric=encoder.metric)

@@ -256,7 +256,7 @@ def query_vector(
     ``ImageError`` or ``UnknownQuery`` for a term that cannot be used.
     """
     weights = np.asarray([term.weight for term in query.terms], np.float32)
-    rows = np.concatenate([_term_vector(encoder, term, content_vector) for term in query.terms])
+    rows = np.concatenate([term_vector(encoder, term, content_vector) for term in query.terms])
     total = np.asarray(weights @ rows, np.float32)
     scale = float(np.linalg.norm(total)) if encoder.metric is Metric.COSINE else float(weights.sum())
     if scale < 1e-4 * float(np.abs(weights).sum()):
@@ -267,7 +267,8 @@ def query_vector(
     return total / np.float32(scale), tuple(remarks)
 
 
-def _term_vector(encoder: Encoder, term: Term, content_vector: Callable[[str], Embeddings] | None) -> Embeddings:
+def term_vector(encoder: Encoder, term: Term, content_vector: Callable[[str], Embeddings] | None) -> Embeddings:
+    """Return the vector of one term, (1, dim), its weight aside."""
     if term.content is not None:
         if content_vector is None:
             raise BadInput(f"picture:{term.content} stands for a picture of a catalogue, and none is searched here")

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from wordsight.errors import BadInput, CatalogueError, UnknownQuery
 from wordsight.library import Answer, Filters, PhotoHit, parse
 from wordsight.library.browse import BrowsePlace, browse
-from wordsight.library.feedback import rocchio
+from wordsight.library.feedback import refined
 from wordsight.library.fused import search_fused
 from wordsight.library.records import record
 from wordsight.library.search import Place, query_vector
 from wordsight.protocols import Encoder
-from wordsight.types import Embeddings, Query
+from wordsight.types import Query, Term
 from wordsight.web import cursors
 from wordsight.web.models import CompareParams, FilterParams, SearchBody, SearchParams, Sort
 from wordsight.web.service import Service
@@ -229,9 +229,9 @@ def _question(
         query = parse(asked.q, files=False)
         vector, notices = _vector(service, encoder, query)
     if asked.liked or asked.disliked:
-        liked, disliked = (_pictures(service, encoder, marked) for marked in (asked.liked, asked.disliked))
-        vector = rocchio(vector, liked, disliked, metric=encoder.metric)
-        query = Query((), asked.q)  # no estimate: the calibration knows how texts score
+        liked, disliked = ([Term(content=sha256) for sha256 in dict.fromkeys(x)] for x in (asked.liked, asked.disliked))
+        vector = refined(encoder, vector, liked, disliked, service.library(encoder.name).searcher.content_vector)
+        query = Query((), asked.q)  # no estimate of matches: that knows how texts score
     return query, vector, notices
 
 
@@ -241,12 +241,6 @@ def _vector(service: Service, encoder: Encoder, query: Query) -> tuple[NDArray[n
     return service.vectors.get(
         key, lambda: query_vector(encoder, query, service.library(encoder.name).searcher.content_vector)
     )
-
-
-def _pictures(service: Service, encoder: Encoder, marked: list[str]) -> Embeddings:
-    find = service.library(encoder.name).searcher.content_vector
-    rows = [find(digits) for digits in dict.fromkeys(marked)]
-    return np.concatenate([np.empty((0, encoder.dim), np.float32), *rows])
 
 
 def _checked(given: list[float], encoder: Encoder) -> NDArray[np.float32]:

@@ -28,7 +28,7 @@ from wordsight.encoders.export_quality import synthetic
 from wordsight.encoders.export_towers import image_graph
 from wordsight.encoders.open_clip import OpenClipEncoder
 from wordsight.encoders.preprocess import to_pixels
-from wordsight.library.machine import cores
+from wordsight.machine import cores
 
 ARCHITECTURES = ("RN50", "ViT-B-32", "ViT-B-16", "ViT-B-16-SigLIP", "MobileCLIP2-S0")
 FILE = report.ROOT / "benchmarks" / "results" / "backbones.json"

@@ -18,7 +18,7 @@ from PIL import Image as PILImage
 from benchmarks import photos, synthetic
 from wordsight import images
 from wordsight.library.catalogue import Catalogue, pack
-from wordsight.library.machine import cores
+from wordsight.machine import cores
 from wordsight.protocols import Encoder, Image
 from wordsight.registry import load_encoder
 

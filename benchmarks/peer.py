@@ -21,7 +21,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from PIL import Image
 
-from wordsight.library.machine import cores
+from wordsight.machine import cores
 
 BATCHES = (1, 4, 8, 16, 32)
 _SIDE = 224

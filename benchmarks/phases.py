@@ -30,8 +30,8 @@ def main(catalog: str, encoder_name: str) -> dict[str, float]:
     from pathlib import Path
 
     from wordsight.library import Library, derived, parse
-    from wordsight.library.machine import cores
     from wordsight.library.search import Searcher, query_vector
+    from wordsight.machine import cores
     from wordsight.registry import load_encoder
 
     step("import the library (Pillow, numkong, sqlite3)")

@@ -54,4 +54,6 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, bytes], None]:
 def _own_catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep every test away from the user's own catalogue, and from runtimes that only some machines have."""
     monkeypatch.setenv("WORDSIGHT_CATALOG", str(tmp_path / "catalogue"))
+    monkeypatch.setenv("WORDSIGHT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("WORDSIGHT_MODELS", str(tmp_path / "added-models"))
     monkeypatch.setenv("WORDSIGHT_RUNTIME", "onnxruntime")

@@ -161,6 +161,18 @@ class DifferentiableEncoder(SpatialEncoder, Protocol):
         """Return the texts' vectors, a tensor (m, dim) float32 of unit length."""
 
 
+@runtime_checkable
+class TunableEncoder(Encoder, Protocol):
+    """An encoder that can find out what runs it fastest on this machine; its vectors stay what they are."""
+
+    def tune(self) -> None:
+        """Find out, unless it is known; takes seconds, so jobs of ``MANY`` pictures alone call it."""
+
+
+MANY = 1_000
+"""Pictures from which a job gains by tuning first."""
+
+
 class VectorIndex(Protocol):
     """Finds the vectors closest to a query."""
 

@@ -57,7 +57,7 @@ def compare(
     from wordsight.comparison.run import Plan
     from wordsight.comparison.run import compare as run
     from wordsight.comparison.setup import CLASSICAL
-    from wordsight.library.machine import cores
+    from wordsight.machine import cores
 
     names = list(dict.fromkeys(name.strip() for name in encoders.split(",") if name.strip()))
     opened = _opened([name for name in names if name != CLASSICAL])

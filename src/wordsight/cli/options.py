@@ -38,7 +38,7 @@ def open_library(encoder: str, catalog: Path | None, *, for_texts: bool = False)
     if for_texts:
         Thread(target=_load_text_side, args=[loaded]).start()
     from wordsight.library import Library
-    from wordsight.library.machine import cores
+    from wordsight.machine import cores
 
     return Library(loaded, catalog, threads=cores())
 

@@ -50,7 +50,7 @@ def serve(
     """
     if any(find_spec(name) is None for name in ("fastapi", "uvicorn", "prometheus_client")):
         raise MissingExtra("the page", "web")
-    from wordsight.library.machine import cores
+    from wordsight.machine import cores
     from wordsight.web.app import create_app
     from wordsight.web.config import Config, is_loopback, new_token
     from wordsight.web.server import bound, run

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from wordsight.library.machine import cores
+from wordsight.machine import cores
 
 PACKAGES = ("numpy", "onnxruntime", "openvino", "pillow", "usearch", "numkong", "tokenizers", "matplotlib")
 _RAPL = Path("/sys/class/powercap")

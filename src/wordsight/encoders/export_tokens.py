@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from open_clip.tokenizer import SimpleTokenizer
-from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
+from tokenizers import Tokenizer, normalizers, processors
 
+from wordsight.encoders import vocabulary
 from wordsight.encoders.open_clip_texts import TextReader
 from wordsight.errors import ModelError
 
@@ -38,31 +39,11 @@ def exported_tokenizer(reader: TextReader) -> Tokenizer:
     return tokenizer
 
 
-def clip_tokenizer(special: Sequence[str] = ("<start_of_text>", "<end_of_text>")) -> Tokenizer:
+def clip_tokenizer(special: Sequence[str] = vocabulary.SPECIAL) -> Tokenizer:
     """Return OpenAI's byte-level BPE vocabulary, which open_clip carries."""
     own = SimpleTokenizer()
     merges = [pair for pair, _ in sorted(own.bpe_ranks.items(), key=lambda item: item[1])]
-    first, last = special
-    tokenizer = Tokenizer(models.BPE(own.encoder, merges, end_of_word_suffix="</w>", unk_token=last))
-    tokenizer.normalizer = normalizers.Sequence([*_repairs(), normalizers.Lowercase()])
-    pieces = Regex(r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+")
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Split(pieces, behavior="removed", invert=True),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-        ]
-    )
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single=f"{first} $A {last}", special_tokens=[(token, own.encoder[token]) for token in special]
-    )
-    tokenizer.add_special_tokens([AddedToken(token, normalized=False, special=True) for token in special])
-    return tokenizer
-
-
-def _repairs() -> list[normalizers.Normalizer]:
-    """Return what ftfy does to text that is whole."""
-    single, double = Regex("[\u02bc\u2018-\u201b]"), Regex("[\u201c-\u201f]")
-    return [normalizers.NFC(), normalizers.Replace(single, "'"), normalizers.Replace(double, '"')]
+    return vocabulary.clip_tokenizer(own.encoder, merges, special)
 
 
 def _file_tokenizer(reader: TextReader) -> Tokenizer:
@@ -71,14 +52,9 @@ def _file_tokenizer(reader: TextReader) -> Tokenizer:
     tokenizer = Tokenizer.from_file(str(reader.source))
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    cleaning = [normalizers.Replace(Regex(r"\s+"), " "), normalizers.Strip()]
-    if reader.clean == "canonicalize":
-        unpointed = [normalizers.Replace("_", " "), normalizers.Replace(Regex(r"[!-/:-@\[-`{-~]"), "")]
-        cleaning = [*unpointed, normalizers.Lowercase(), *cleaning]
-    elif reader.clean == "lower":
-        cleaning = [normalizers.Lowercase(), *cleaning]
+    cleaning = vocabulary.cleaning(reader.clean)
     own = [tokenizer.normalizer] if tokenizer.normalizer else []
-    tokenizer.normalizer = normalizers.Sequence([*_repairs(), *cleaning, *own])
+    tokenizer.normalizer = normalizers.Sequence([*vocabulary.repairs(), *cleaning, *own])
     if reader.around is not None:
         before, after = reader.around
         names = [[str(tokenizer.id_to_token(token)) for token in side] for side in (before, after)]

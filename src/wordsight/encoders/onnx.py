@@ -12,41 +12,42 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from wordsight.encoders.folder import ModelFolder
+from wordsight.encoders import interface
+from wordsight.encoders.layouts import open_model
 from wordsight.encoders.preprocess import to_pixels
-from wordsight.encoders.runtime import Tower, chosen_runtime, open_tower
-from wordsight.errors import ModelError
+from wordsight.encoders.runtime import BATCHES, Plan, Tower, open_tower, usual_plan, wanted_runtime
 from wordsight.protocols import LinearHead
 from wordsight.types import Embeddings, Metric
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
+    from wordsight.encoders.trial import Measured
     from wordsight.protocols import Image
 
-# Small batches stay in the cache: on the processors measured, they are a third faster than batches of 32.
-_IMAGES_PER_RUN = {"onnxruntime": 2, "openvino": 4}
 _TEXTS_PER_RUN = 32
 _STRIDE = 32  # of a model.json that names none: that of the first shipped model
 
 
 class OnnxEncoder:
-    """A dual encoder read from a model folder; files are verified and loaded when first needed.
+    """A dual encoder read from a model folder of any known layout; files are verified and loaded when first needed.
 
     Both towers run on one thread a call, and calls may overlap: a job that wants all cores calls from several threads.
-    Raises ``ModelError`` for a folder that is incomplete or damaged.
+    ``runtime``: one of ``runtime.RUNTIMES``; with "auto" the image tower runs where a trial (``tune``) was fastest, and
+    texts always in onnxruntime, which starts at once. Raises ``ModelError`` for a folder that is incomplete or damaged.
     """
 
     metric = Metric.COSINE
     vocabulary: tuple[str, ...] | None = None
 
     def __init__(self, folder: Path, *, name: str | None = None, runtime: str | None = None) -> None:
-        self._folder = ModelFolder.open(folder)
+        self._folder = open_model(folder)
         self._preprocess = self._folder.preprocess
         self._lock = threading.Lock()
-        self._towers: dict[tuple[str, str], Tower] = {}
+        self._towers: dict[tuple[str, str, str], Tower] = {}
         self._tokens: Tokenizer | None = None
-        self._runtime = runtime or chosen_runtime()
+        self._runtime = wanted_runtime(runtime)
+        self._plan: Plan | None = None
         self.name = name or self._folder.name
         self.dim = self._folder.dim
         self.fingerprint = self._folder.fingerprint
@@ -57,6 +58,23 @@ class OnnxEncoder:
     def encode_images(self, images: Sequence[Image]) -> Embeddings:
         """Return (n, dim) float32 vectors of unit length."""
         return self._run_images(images, "embedding", "file").reshape(-1, self.dim)
+
+    def tune(self) -> None:
+        """Find the fastest runtime for the image tower by a trial, unless one was chosen or a trial is remembered."""
+        from wordsight.encoders import trial
+
+        if self._runtime == "auto" and trial.known(self.fingerprint) is None:
+            self.measure()
+            self._plan = None
+            with self._lock:
+                self._towers.pop(("image", "file", "embedding"), None)
+
+    def measure(self) -> list[Measured]:
+        """Try all runtimes that are here on the image tower, remember and return what was found, fastest first."""
+        from wordsight.encoders import trial
+
+        pixels = trial.pictures_of(self._preprocess.size)
+        return trial.measure(self.fingerprint, lambda name: self._open("image", "file", "embedding", name), pixels)
 
     @property
     def stride(self) -> int | None:
@@ -120,12 +138,13 @@ class OnnxEncoder:
     def _run_images(
         self, images: Sequence[Image], output: str, file_key: str, *, resize: Literal["full", "usual"] | None = "usual"
     ) -> NDArray[np.float32]:
-        tower = self._tower("image", file_key, output, runtime=self._runtime)
+        plan = self._image_plan()
+        tower = self._tower("image", file_key, output, runtime=plan.runtime)
         if resize is None:
             pixels = [np.asarray(image, np.uint8) for image in images]
         else:
             pixels = [to_pixels(image, self._preprocess, full_size=resize == "full") for image in images]
-        most = _IMAGES_PER_RUN[self._runtime]
+        most = plan.batch
         parts = []
         start = 0
         while start < len(pixels):
@@ -146,20 +165,34 @@ class OnnxEncoder:
         ids: list[int] = self._tokenizer().encode(text.encode("utf-8", "replace").decode("utf-8")).ids
         return ids
 
+    def _image_plan(self) -> Plan:
+        if self._plan is None:
+            if self._runtime == "auto":
+                from wordsight.encoders import trial
+
+                self._plan = trial.best(trial.known(self.fingerprint) or []) or usual_plan()
+            else:
+                self._plan = Plan(self._runtime, BATCHES[self._runtime])
+        return self._plan
+
     def _tower(self, side: str, key: str, output: str, *, runtime: str) -> Tower:
-        describe = self._folder.describe[side]
-        file = describe.get(key, describe["file"])
         with self._lock:
-            if (file, output) not in self._towers:
-                optimize = describe.get("graph_optimization", "all")
-                with ThreadPoolExecutor(1) as pool:  # a search waits for both: the digest and the runtime's start
-                    check = pool.submit(self._check_weights, side)
-                    try:
-                        tower = open_tower(self._folder.file(file), output, runtime=runtime, optimize=optimize)
-                    finally:
-                        check.result()  # its error says more than the runtime's
-                self._towers[file, output] = tower
-            return self._towers[file, output]
+            if (side, key, output) not in self._towers:
+                self._towers[side, key, output] = self._open(side, key, output, runtime)
+            return self._towers[side, key, output]
+
+    def _open(self, side: str, key: str, output: str, runtime: str) -> Tower:
+        describe = self._folder.describe[side]
+        file, optimize = describe.get(key, describe["file"]), describe.get("graph_optimization", "all")
+        foreign = interface.is_foreign(describe)
+        with ThreadPoolExecutor(1) as pool:  # a search waits for both: the digest and the runtime's start
+            check = pool.submit(self._check_weights, side)
+            try:
+                asked = describe["output"] if foreign else output
+                tower = open_tower(self._folder.file(file), asked, runtime=runtime, optimize=optimize)
+            finally:
+                check.result()  # its error says more than the runtime's
+        return interface.adapted(tower, describe, pictures=side == "image") if foreign else tower
 
     def _check_weights(self, side: str) -> None:
         """Verify the file of weights that the graphs of one side may share; it is named by the side."""
@@ -169,13 +202,10 @@ class OnnxEncoder:
     def _tokenizer(self) -> Tokenizer:
         with self._lock:
             if self._tokens is None:
-                from tokenizers import Tokenizer
+                from wordsight.encoders.vocabulary import read_tokenizer
 
-                file = self._folder.file(self._folder.describe["text"]["tokenizer"])
-                try:
-                    self._tokens = Tokenizer.from_file(str(file))
-                except Exception as error:  # the library raises bare Exception
-                    raise ModelError(f"{file} is no tokenizer: {error}") from error
+                text = self._folder.describe["text"]
+                self._tokens = read_tokenizer(self._folder.file(text["tokenizer"]), text.get("clean"))
             return self._tokens
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from wordsight.protocols import Image
 
 MODES = ("squash", "crop", "shortest")
-INTERPOLATIONS = ("bicubic", "bilinear")
+INTERPOLATIONS = ("bicubic", "bilinear", "lanczos", "nearest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,8 @@ class Preprocess:
 
     ``mode``: "squash" scales to a square; "crop" cuts the central square and scales it; "shortest" scales the shorter
     side to ``size`` in whole pixels and cuts the centre, as torchvision's ``Resize`` and ``CenterCrop`` do, to the
-    pixel. ``averaging`` lets Pillow average whole blocks of pixels first: a third less time, other pixels.
+    pixel; where ``shorter`` is given, that side is scaled to it instead. ``averaging`` lets Pillow average whole blocks
+    of pixels first: a third less time, other pixels.
     Pictures whose longer side is at most ``small_side`` are fed at ``small_size`` instead: enlarging a thumbnail to
     full size only blurs it.
     """
@@ -36,6 +37,7 @@ class Preprocess:
     small_size: int = 0
     interpolation: str = "bicubic"
     averaging: bool = True
+    shorter: int = 0
 
     @classmethod
     def from_json(cls, given: Mapping[str, Any], where: object) -> Preprocess:
@@ -54,17 +56,21 @@ class Preprocess:
             int(small.get("size", 0)),
             interpolation,
             bool(given.get("averaging", True)),
+            int(given.get("shorter", 0)),
         )
 
     def to_json(self) -> dict[str, Any]:
         """Return what ``from_json`` reads."""
         small = {"small": {"max_side": self.small_side, "size": self.small_size}} if self.small_side else {}
+        cut = {"shorter": self.shorter} if self.shorter else {}
         return {
             "mode": self.mode,
             "size": self.size,
             "interpolation": self.interpolation,
             "averaging": self.averaging,
-        } | small
+            **small,
+            **cut,
+        }
 
     def seen(self, width: int, height: int) -> tuple[float, float, float, float]:
         """Return the part (left, top, right, bottom) of a picture that the tower sees, in its pixels."""
@@ -74,8 +80,8 @@ class Preprocess:
             side = min(width, height)
             left, top = (width - side) / 2, (height - side) / 2
             return left, top, left + side, top + side
-        shorter = min(width, height)
-        scaled = [max(self.size, self.size * side // shorter) for side in (width, height)]
+        shorter, target = min(width, height), self.shorter or self.size
+        scaled = [max(target, target * side // shorter) for side in (width, height)]
         starts = [round((side - self.size) / 2) for side in scaled]
         ratios = [whole / part for whole, part in zip((width, height), scaled, strict=True)]
         left, top = (start * ratio for start, ratio in zip(starts, ratios, strict=True))

@@ -169,7 +169,7 @@ def alone(photo: NDArray[np.float32], bank: Embeddings) -> Calibration:
 
 def encode_bank(encoder: Encoder) -> Embeddings:
     """Return the vectors of the background queries, (texts, dim), encoded on all cores."""
-    from wordsight.library.machine import cores
+    from wordsight.machine import cores
 
     texts = (*background.THINGS, *background.NONSENSE)
     size = -(-len(texts) // cores())

@@ -17,12 +17,12 @@ from wordsight import images
 from wordsight.errors import BadInput
 from wordsight.library import region_table
 from wordsight.library.catalogue import Catalogue, StoredEncoder, as_text, below, normal, now, pack, storable
-from wordsight.library.machine import cores
 from wordsight.library.pipeline import Done, Job, Known, Need, encode_files, reader_version
 from wordsight.library.region_table import HAS_ALL
 from wordsight.library.regions import LAYOUT
 from wordsight.library.report import Progress, SyncReport
-from wordsight.protocols import Encoder
+from wordsight.machine import cores
+from wordsight.protocols import MANY, Encoder, TunableEncoder
 
 _COMMIT_SECONDS = 1.0
 _COMMIT_FILES = 512
@@ -159,6 +159,8 @@ class _Run:
         """Read, encode and record everything in ``todo``."""
         total = self._db.execute("SELECT count(*) FROM todo").fetchone()[0]
         progress(Progress(0, total, 0, 0))
+        if total >= MANY and isinstance(encoder, TunableEncoder):
+            encoder.tune()
         done, pending, last_commit = 0, 0, time.monotonic()
         results = encode_files(self._jobs(), encoder, self._needs, workers)
         self._db.execute("BEGIN IMMEDIATE")

@@ -1,0 +1,162 @@
+"""Which runtime is fastest for an image tower on this machine: measured once, remembered.
+
+A runtime is taken only if its vectors are those of onnxruntime in the precision of the file: the mean cosine over the
+trial's pictures, after subtracting the mean vector (without that, all cosines are near one), is at least ``LEAST``.
+So a catalogue's vectors do not depend on what ran them, and the encoder's fingerprint leaves the runtime out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordsight.encoders.runtime import BATCHES, PROVIDERS, Plan, Tower, available
+from wordsight.machine import cache_home, cores, processor, write_whole
+
+LEAST = 0.99
+"""Least mean cosine to onnxruntime, after subtracting the mean."""
+
+PICTURES = 12
+_SECONDS = 0.3
+_OTHER_BATCHES = (1, 8)
+_WORTH_TRYING = 0.5
+_NEAR = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One runtime: pictures a second on all cores with pictures ready, and how close its vectors are."""
+
+    runtime: str
+    batch: int
+    images_per_second: float
+    closeness: float
+
+    @property
+    def is_close(self) -> bool:
+        """Whether its vectors may stand for those of onnxruntime."""
+        return self.closeness >= LEAST
+
+
+def known(fingerprint: str) -> list[Measured] | None:
+    """Return what a trial of the model found on this machine with these versions; ``None``: there was none."""
+    try:
+        entry = json.loads(_place().read_text("utf-8"))[_key(fingerprint)]
+        return [Measured(**row) for row in entry]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def best(measured: list[Measured]) -> Plan | None:
+    """Return the fastest of those that are close; ``None`` where there is none."""
+    close = [row for row in measured if row.is_close]
+    if not close:
+        return None
+    first = max(close, key=lambda row: row.images_per_second)
+    return Plan(first.runtime, first.batch)
+
+
+def measure(fingerprint: str, open_runtime: Callable[[str], Tower], pixels: NDArray[np.uint8]) -> list[Measured]:
+    """Try all runtimes that are here on ``pixels`` (n, h, w, 3), remember what was found, and return it, fastest first.
+
+    ``open_runtime`` gives a tower that takes "pixels". A runtime that cannot load the graph is left out.
+    """
+    found: list[Measured] = []
+    want: NDArray[np.float32] | None = None
+    with ThreadPoolExecutor(cores()) as pool:
+        for name in available():
+            if name == "openvino-fp32" and any(row.runtime == "openvino" and row.is_close for row in found):
+                continue  # never faster than the half precision that is good enough
+            try:
+                tower = open_runtime(name)
+                start = time.perf_counter()
+                got = _vectors(pool, tower, pixels, BATCHES[name])
+            except Exception:  # the runtimes' exceptions share no public base; another runtime will do
+                if name == "onnxruntime":
+                    raise
+                continue
+            spent = time.perf_counter() - start
+            want = got if want is None else want
+            close = centred(want, got)
+            rates = {BATCHES[name]: len(pixels) / spent}
+            if spent < _SECONDS and close >= LEAST:
+                rates = _rates(pool, tower, pixels, name, max((row.images_per_second for row in found), default=0.0))
+            batch = max(rates, key=lambda size: rates[size])
+            found.append(Measured(name, batch, round(rates[batch], 2), round(close, 5)))
+    found.sort(key=lambda row: -row.images_per_second)
+    _remember(fingerprint, found)
+    return found
+
+
+def centred(want: NDArray[np.float32], got: NDArray[np.float32]) -> float:
+    """Return the mean cosine of rows after subtracting the mean of ``want``."""
+    first, second = (rows - want.mean(axis=0) for rows in (want, got))
+    lengths = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
+    return float(((first * second).sum(axis=1) / np.maximum(lengths, 1e-12)).mean())
+
+
+def _rates(
+    pool: ThreadPoolExecutor, tower: Tower, pixels: NDArray[np.uint8], name: str, best_yet: float
+) -> dict[int, float]:
+    usual = BATCHES[name]
+    rates = {usual: _rate(pool, tower, pixels, usual)}
+    if rates[usual] >= _WORTH_TRYING * best_yet and name not in PROVIDERS:
+        for batch in _OTHER_BATCHES:
+            rate = _rate(pool, tower, pixels, batch)
+            if rate * _NEAR > rates[usual]:  # another size is taken only when it is clearly better
+                rates[batch] = rate
+    return rates
+
+
+def _rate(pool: ThreadPoolExecutor, tower: Tower, pixels: NDArray[np.uint8], batch: int) -> float:
+    start, done = time.perf_counter(), 0
+    while (spent := time.perf_counter() - start) < _SECONDS:
+        _vectors(pool, tower, pixels, batch)
+        done += len(pixels)
+    return done / spent
+
+
+def _vectors(pool: ThreadPoolExecutor, tower: Tower, pixels: NDArray[np.uint8], batch: int) -> NDArray[np.float32]:
+    parts = [pixels[start : start + batch] for start in range(0, len(pixels), batch)]
+    return np.concatenate(list(pool.map(lambda part: tower({"pixels": part}), parts)))
+
+
+def _key(fingerprint: str) -> str:
+    versions = []
+    for package in ("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml", "openvino"):
+        with suppress(importlib.metadata.PackageNotFoundError):
+            versions.append(f"{package} {importlib.metadata.version(package)}")
+    said = json.dumps([fingerprint, processor(), cores(), versions])
+    return hashlib.sha256(said.encode()).hexdigest()[:24]
+
+
+def _place() -> Path:
+    return cache_home() / "trials.json"
+
+
+def _remember(fingerprint: str, found: list[Measured]) -> None:
+    try:
+        entries: dict[str, Any] = dict(json.loads(_place().read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        entries = {}
+    entries[_key(fingerprint)] = [asdict(row) for row in found]
+    with suppress(OSError):  # a cache that cannot be written costs a trial the next time
+        write_whole(_place(), (json.dumps(entries, indent=1) + "\n").encode())
+
+
+def pictures_of(side: int) -> NDArray[np.uint8]:
+    """Return the trial's pictures: detail of all sizes, different for each."""
+    from wordsight.encoders.export_quality import synthetic
+
+    return np.stack([np.asarray(picture) for picture in synthetic(PICTURES, side)])

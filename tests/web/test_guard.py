@@ -119,7 +119,7 @@ def test_floods(serve) -> None:
     served = serve(limits=Limits(rate=0.5, burst=5))
     answers = [served.ask("GET", "/health/live") for _ in range(8)]
     assert [answer.status for answer in answers] == [200] * 5 + [429] * 3
-    assert answers[-1].headers["retry-after"] == "2"
+    assert answers[-1].headers["retry-after"] in ("1", "2")
 
 
 def test_buckets_fill_again() -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from wordsight.clustering.kmeans import kmeans_large, nearest
 from wordsight.index.exact import similarity
 from wordsight.library.catalogue import Catalogue, StoredEncoder
+from wordsight.library.filters import Filters
 from wordsight.types import Embeddings, Metric, RowIds
 
 NEAR = 0.95
@@ -21,6 +22,7 @@ MOST = 30_000
 """Photos that are compared with each other, the newest in the catalogue: every pair is looked at."""
 
 _BLOCK = 512
+_FROM = "FROM contents c JOIN files f ON f.content_id = c.id JOIN folders d ON d.id = f.folder_id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,24 +42,37 @@ class PhotoCluster:
     centre: NDArray[np.float32]
 
 
-def copies(catalogue: Catalogue, *, most: int = 100) -> list[tuple[str, list[Path]]]:
-    """Return the contents that several files hold, with these: most files first."""
+def copies(catalogue: Catalogue, filters: Filters, *, most: int = 100) -> list[tuple[str, list[Path]]]:
+    """Return the contents that several files which pass ``filters`` hold, with these: most files first."""
+    condition, values = filters.where()
     with catalogue.snapshot():
         rows = catalogue.db.execute(
-            "SELECT c.id, c.sha256 FROM files f JOIN contents c ON c.id = f.content_id GROUP BY c.id "
+            f"SELECT c.sha256 {_FROM} WHERE {condition} GROUP BY c.id "
             "HAVING count(*) > 1 ORDER BY count(*) DESC, c.sha256 LIMIT ?",
-            [most],
+            [*values, most],
         ).fetchall()
-        return [(sha256.hex(), _paths(catalogue, content)) for content, sha256 in rows]
+        return [(sha256.hex(), paths(catalogue, sha256.hex(), filters)) for (sha256,) in rows]
 
 
-def near_duplicates(catalogue: Catalogue, encoder: StoredEncoder, threshold: float = NEAR) -> list[NearGroup]:
+def paths(catalogue: Catalogue, sha256: str, filters: Filters) -> list[Path]:
+    """Return the files that hold a content and pass ``filters``, sorted."""
+    condition, values = filters.where()
+    rows = catalogue.db.execute(
+        f"SELECT d.path, f.name {_FROM} WHERE c.sha256 = ? AND ({condition}) ORDER BY d.path, f.name",
+        [bytes.fromhex(sha256), *values],
+    )
+    return [Path(folder) / name for folder, name in rows]
+
+
+def near_duplicates(
+    catalogue: Catalogue, encoder: StoredEncoder, filters: Filters, threshold: float = NEAR
+) -> list[NearGroup]:
     """Return groups of different pictures, linked by cosines of at least ``threshold``; the most alike first.
 
-    All pairs of the newest ``MOST`` photos are compared, in blocks, so memory stays flat.
+    All pairs of the newest ``MOST`` photos that pass ``filters`` are compared, in blocks, so memory stays flat.
     """
-    with catalogue.snapshot():
-        ids, vectors = _newest(catalogue, encoder, MOST)
+    ids, vectors = _vectors(catalogue, encoder, filters, MOST)
+    vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.float32(1e-12))
     leader = np.arange(len(ids))
     closest = np.zeros(len(ids), np.float32)
     for first, second, score in _pairs(vectors, threshold):
@@ -76,11 +91,13 @@ def near_duplicates(catalogue: Catalogue, encoder: StoredEncoder, threshold: flo
 
 
 def clusters(
-    catalogue: Catalogue, encoder: StoredEncoder, k: int, *, shown: int = 24, seed: int = 0
+    catalogue: Catalogue, encoder: StoredEncoder, filters: Filters, k: int, *, shown: int = 24, seed: int = 0
 ) -> list[PhotoCluster]:
-    """Return ``k`` clusters of the photos by KMeans of their vectors, the largest first; fewer of fewer photos."""
-    with catalogue.snapshot():
-        ids, vectors = catalogue.vectors_after(encoder, 0)
+    """Return ``k`` clusters of the photos that pass ``filters``, the largest first; fewer of fewer photos.
+
+    By KMeans of their vectors.
+    """
+    ids, vectors = _vectors(catalogue, encoder, filters)
     k = min(k, len(ids))
     if not k:
         return []
@@ -95,14 +112,22 @@ def clusters(
     return sorted((one for one in found if one.count), key=lambda one: (-one.count, one.closest))
 
 
-def _newest(catalogue: Catalogue, encoder: StoredEncoder, most: int) -> tuple[RowIds, Embeddings]:
-    row = catalogue.db.execute(
-        "SELECT id FROM vectors WHERE encoder_id = ? ORDER BY id DESC LIMIT 1 OFFSET ?", [encoder.id, most]
-    ).fetchone()
-    ids, vectors = catalogue.vectors_after(encoder, row[0] if row else 0)
-    vectors = np.asarray(vectors, np.float32)
-    vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    return ids, np.asarray(vectors, np.float32)
+def _vectors(
+    catalogue: Catalogue, encoder: StoredEncoder, filters: Filters, most: int | None = None
+) -> tuple[RowIds, Embeddings]:
+    """Return ids and vectors of the photos that pass, the newest ``most`` of them, in the order of their ids."""
+    with catalogue.snapshot():
+        ids, vectors = catalogue.vectors_after(encoder, 0)
+        if not filters.is_empty:
+            condition, values = filters.where()
+            rows = catalogue.db.execute(
+                f"SELECT v.id {_FROM} JOIN vectors v ON v.content_id = c.id WHERE v.encoder_id = ? AND ({condition})",
+                [encoder.id, *values],
+            )
+            kept = np.isin(ids, np.fromiter((row for (row,) in rows), np.int64))
+            ids, vectors = ids[kept], vectors[kept]
+    first = 0 if most is None else max(0, len(ids) - most)
+    return ids[first:], np.asarray(vectors[first:], np.float32)
 
 
 def _pairs(vectors: Embeddings, threshold: float) -> Iterator[tuple[int, int, float]]:
@@ -133,12 +158,3 @@ def _digests(catalogue: Catalogue, ids: RowIds) -> dict[int, str]:
         )
         found |= {row: sha256.hex() for row, sha256 in rows}
     return found
-
-
-def _paths(catalogue: Catalogue, content: int) -> list[Path]:
-    rows = catalogue.db.execute(
-        "SELECT d.path, f.name FROM files f JOIN folders d ON d.id = f.folder_id WHERE f.content_id = ? "
-        "ORDER BY d.path, f.name",
-        [content],
-    )
-    return [Path(folder) / name for folder, name in rows]

@@ -15,6 +15,8 @@ from pathlib import Path
 
 from wordsight.errors import BadInput, CatalogueError
 from wordsight.library.catalogue import Catalogue
+from wordsight.library.filters import Filters
+from wordsight.library.groups import paths
 from wordsight.library.records import docid
 from wordsight.types import Qrels
 
@@ -177,19 +179,9 @@ def qrels(catalogue: Catalogue, marks: Sequence[Mark]) -> tuple[Qrels, dict[str,
     grades: dict[str, dict[str, int]] = {}
     for mark in marks:
         number = numbers.setdefault(mark.query, str(len(numbers) + 1))
-        for path in paths(catalogue, mark.sha256):
+        for path in paths(catalogue, mark.sha256, Filters()):
             grades.setdefault(number, {})[docid(path)] = mark.grade
     return Qrels(grades, {}), {number: query for query, number in numbers.items()}
-
-
-def paths(catalogue: Catalogue, sha256: str) -> list[Path]:
-    """Return the files that hold a content, sorted."""
-    rows = catalogue.db.execute(
-        "SELECT d.path, f.name FROM contents c JOIN files f ON f.content_id = c.id "
-        "JOIN folders d ON d.id = f.folder_id WHERE c.sha256 = ? ORDER BY d.path, f.name",
-        [bytes.fromhex(sha256)],
-    )
-    return [Path(folder) / name for folder, name in rows]
 
 
 def _saved(name: str, payload: str) -> SavedQuery:

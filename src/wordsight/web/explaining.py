@@ -14,7 +14,7 @@ from wordsight import images
 from wordsight.drawing import veil
 from wordsight.explain import ViewExplainer, best_threshold, explainer
 from wordsight.images import Picture
-from wordsight.web.models import ExplainParams, MapParams
+from wordsight.web.models_pictures import ExplainParams, MapParams
 from wordsight.web.pictures import check_served, content, photos
 from wordsight.web.service import Service
 from wordsight.why import Estimator, Explained, explain_picture, main_boxes, record

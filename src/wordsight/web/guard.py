@@ -11,6 +11,7 @@ import json
 import time
 from collections import OrderedDict
 from http.cookies import CookieError, SimpleCookie
+from math import ceil
 from urllib.parse import parse_qs, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -96,7 +97,7 @@ class Guard:
         if self._config.token is not None and scope["path"] != "/health/live":
             self._check_token(scope, headers, self._config.token)
         if (wait := self._rate.wait(_address(scope))) > 0:
-            raise Refused(429, "too many requests: slow down", {"retry-after": str(max(1, round(wait)))})
+            raise Refused(429, "too many requests: slow down", {"retry-after": str(ceil(wait))})
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > self._most(scope):
             raise Refused(413, f"too large: at most {self._most(scope):,} bytes are taken here")

@@ -10,7 +10,7 @@ from typing import Any
 
 from wordsight.errors import ImageError, WordsightError
 from wordsight.images import FILE_LIMIT
-from wordsight.library.catalogue import below, storable
+from wordsight.library.catalogue import storable
 from wordsight.web.service import Service
 from wordsight.web.thumbnails import encoded
 
@@ -43,17 +43,11 @@ class Photo:
 
 def photos(service: Service, sha256: str) -> list[Photo]:
     """Return the files with this content in the folders that are served, by path."""
-    where, values = ["1"], list[Any]()
-    if service.folders:
-        where = []
-        for folder in service.folders:
-            first, last = below(os.fsencode(folder))
-            where.append("CAST(d.path AS BLOB) = ? OR (CAST(d.path AS BLOB) >= ? AND CAST(d.path AS BLOB) < ?)")
-            values += [os.fsencode(folder), first, last]
+    condition, values = service.scope.where()
     rows = service.catalogue().db.execute(
         "SELECT d.path, f.name, f.bytes, f.mtime_ns, c.format, c.width, c.height FROM contents c "
         "JOIN files f ON f.content_id = c.id JOIN folders d ON d.id = f.folder_id "
-        f"WHERE c.sha256 = ? AND ({' OR '.join(where)}) ORDER BY d.path, f.name",
+        f"WHERE c.sha256 = ? AND ({condition}) ORDER BY d.path, f.name",
         [bytes.fromhex(sha256), *values],
     )
     return [Photo(Path(folder) / name, *rest) for folder, name, *rest in rows]

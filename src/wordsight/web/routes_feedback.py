@@ -8,19 +8,11 @@ from fastapi import APIRouter, Query
 from starlette.responses import PlainTextResponse, Response
 
 from wordsight.evaluation.trec import qrels_lines
-from wordsight.library.notes import Mark, SavedQuery, paths, qrels
+from wordsight.library.groups import paths
+from wordsight.library.notes import Mark, SavedQuery, qrels
 from wordsight.web.answers import PROBLEMS, Ascii, Served
-from wordsight.web.models import (
-    Digits,
-    MarkBody,
-    MarksAnswer,
-    Name,
-    RecentBody,
-    SavedAnswer,
-    SavedBody,
-    SuggestionsAnswer,
-    Words,
-)
+from wordsight.web.models import Digits, Name, RecentBody, SuggestionsAnswer, Words
+from wordsight.web.models_library import MarkBody, MarksAnswer, SavedAnswer, SavedBody
 from wordsight.web.service import Service
 
 router = APIRouter(prefix="/api", tags=["feedback"], responses=PROBLEMS)
@@ -117,7 +109,7 @@ def _marks(service: Service, query: str | None) -> dict[str, Any]:
                 "query": one.query,
                 "sha256": one.sha256,
                 "grade": one.grade,
-                "paths": [str(path) for path in paths(catalogue, one.sha256)],
+                "paths": [str(path) for path in paths(catalogue, one.sha256, service.scope)],
             }
             for one in service.notes.marks(query)
         ]

@@ -11,13 +11,14 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response, StreamingResponse
 
 from wordsight.errors import BadInput
-from wordsight.library import Library
-from wordsight.library.groups import MOST, NEAR, PhotoCluster, clusters, copies, near_duplicates
-from wordsight.library.notes import SavedQuery, paths
+from wordsight.library import Catalogue, Library
+from wordsight.library.catalogue import StoredEncoder
+from wordsight.library.groups import MOST, NEAR, PhotoCluster, clusters, copies, near_duplicates, paths
+from wordsight.library.notes import SavedQuery
 from wordsight.library.records import health_record
 from wordsight.types import Metric
 from wordsight.web.answers import PROBLEMS, Ascii, Served
-from wordsight.web.models import (
+from wordsight.web.models_library import (
     ClusterName,
     ClustersAnswer,
     DuplicatesAnswer,
@@ -152,24 +153,24 @@ def _duplicates(service: Service, threshold: float, limit: int, encoder: str | N
     stored = catalogue.encoder_row(library.encoder)
 
     def near() -> list[Any]:
-        found = near_duplicates(catalogue, stored, threshold) if stored.metric is Metric.COSINE else []
+        found = near_duplicates(catalogue, stored, service.scope, threshold) if stored.metric is Metric.COSINE else []
         return [
             {
                 "similarity": group.similarity,
                 "photos": [
                     {"sha256": sha256, "path": str(path)}
                     for sha256 in group.contents
-                    for path in paths(catalogue, sha256)[:1]
+                    for path in paths(catalogue, sha256, service.scope)[:1]
                 ],
             }
             for group in found[:limit]
         ]
 
-    key = "near", stored.id, threshold, limit, catalogue.state(), id(catalogue)
+    key = "near", threshold, limit, *_state(catalogue, stored)
     return {
         "exact": [
             {"sha256": sha256, "paths": [str(path) for path in files]}
-            for sha256, files in copies(catalogue, most=limit)
+            for sha256, files in copies(catalogue, service.scope, most=limit)
         ],
         "near": service.explained.get(key, near),
         "threshold": threshold,
@@ -180,8 +181,16 @@ def _duplicates(service: Service, threshold: float, limit: int, encoder: str | N
 def _found(service: Service, k: int, encoder: str | None) -> list[PhotoCluster]:
     library = service.library(encoder)
     stored = library.catalogue.encoder_row(library.encoder)
-    key = "clusters", stored.id, k, library.catalogue.vector_count(stored)
-    return service.explained.get(key, lambda: clusters(library.catalogue, stored, k))
+    key = "clusters", k, *_state(library.catalogue, stored)
+    return service.explained.get(key, lambda: clusters(library.catalogue, stored, service.scope, k))
+
+
+def _state(catalogue: Catalogue, stored: StoredEncoder) -> tuple[int, ...]:
+    """Return numbers that change with the vectors, the same in every thread."""
+    row = catalogue.db.execute(
+        "SELECT count(*), coalesce(max(id), 0), coalesce(sum(id), 0) FROM vectors WHERE encoder_id = ?", [stored.id]
+    )
+    return (stored.id, *row.fetchone())
 
 
 def _clusters(service: Service, k: int, encoder: str | None) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from starlette.responses import Response
 
 from wordsight.web import explaining, originals, pictures
 from wordsight.web.answers import PROBLEMS, Ascii, Served
-from wordsight.web.models import Digits, ExplainAnswer, ExplainParams, MapParams, PictureAnswer, UploadAnswer
+from wordsight.web.models import Digits
+from wordsight.web.models_pictures import ExplainAnswer, ExplainParams, MapParams, PictureAnswer, UploadAnswer
 
 router = APIRouter(prefix="/api", tags=["pictures"], responses=PROBLEMS)
 _FILE: dict[int | str, dict[str, Any]] = {

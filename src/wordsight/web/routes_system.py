@@ -10,8 +10,9 @@ from starlette.responses import Response
 from wordsight import __version__
 from wordsight.errors import CatalogueError
 from wordsight.explain import methods_of
+from wordsight.library.browse import browse
 from wordsight.web.answers import PROBLEMS, Ascii, Served, problem
-from wordsight.web.models import EncoderAnswer, StatusAnswer
+from wordsight.web.models_library import EncoderAnswer, StatusAnswer
 from wordsight.web.service import Service
 
 router = APIRouter(responses=PROBLEMS)
@@ -58,7 +59,7 @@ def _status(service: Service) -> dict[str, Any]:
     try:
         catalogue = service.catalogue()
         roots, stored = catalogue.roots(), catalogue.encoders()
-        photos = catalogue.db.execute("SELECT count(*) FROM files WHERE content_id IS NOT NULL").fetchone()[0]
+        photos = browse(catalogue, service.scope, top=1)[0].searched
     except CatalogueError:
         roots, stored, photos = [], [], 0
     folders = [str(folder) for folder in service.folders or roots]

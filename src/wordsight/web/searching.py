@@ -236,10 +236,9 @@ def _question(
 
 
 def _vector(service: Service, encoder: Encoder, query: Query) -> tuple[NDArray[np.float32], tuple[str, ...]]:
-    stored = any(term.content is not None for term in query.terms)
-    key = encoder.fingerprint, query, service.catalogue().state() if stored else None
     return service.vectors.get(
-        key, lambda: query_vector(encoder, query, service.library(encoder.name).searcher.content_vector)
+        (encoder.fingerprint, query),
+        lambda: query_vector(encoder, query, service.library(encoder.name).searcher.content_vector),
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from wordsight.errors import BadInput
-from wordsight.library import Catalogue, Library
+from wordsight.library import Catalogue, Filters, Library
 from wordsight.library.catalogue import normal
 from wordsight.library.notes import Notes
 from wordsight.protocols import Encoder
@@ -30,6 +30,7 @@ class Service:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.folders = tuple(normal(folder) for folder in config.folders)
+        self.scope = Filters(under=self.folders)
         self.encoders = _loaded(config.encoders)
         self.metrics = Metrics()
         self.sync = Sync()

@@ -8,6 +8,7 @@ from PIL import Image
 
 from wordsight.features import parse, parse_local
 from wordsight.features.colourspace import to_hsv, to_oklab
+from wordsight.features.gradients import bins_and_lengths, gradient_codes, magnitudes, orientation_bins
 from wordsight.features.lbp import patterns
 from wordsight.features.shape import hu_moments
 
@@ -158,3 +159,16 @@ def test_edges_by_hand():
     picture.paste(255, (4, 0, 8, 8))
     (edges,) = parse("edges(side=8,grid=1,bins=4)")
     np.testing.assert_allclose(edges([picture.convert("RGB")])[0], [1, 0, 0, 0, 16 / 64])
+
+
+@pytest.mark.parametrize("bins", [1, 4, 8, 9, 36, 180])
+def test_directions_computed_are_those_looked_up(bins: int) -> None:
+    """All 511 x 511 differences that can be, each as the middle of a picture of 3 x 3."""
+    down, right = (part.ravel() for part in np.meshgrid(np.arange(-255, 256), np.arange(-255, 256), indexing="ij"))
+    grey = np.zeros((len(down), 3, 3), np.uint8)
+    grey[:, 2, 1], grey[:, 0, 1] = np.maximum(down, 0), np.maximum(-down, 0)
+    grey[:, 1, 2], grey[:, 1, 0] = np.maximum(right, 0), np.maximum(-right, 0)
+    codes = gradient_codes(grey)[:, 1, 1]
+    directions, lengths = bins_and_lengths(grey, bins)
+    np.testing.assert_array_equal(directions[:, 1, 1], orientation_bins(bins, False)[codes])
+    np.testing.assert_allclose(lengths[:, 1, 1], magnitudes()[codes], rtol=1e-6)

@@ -117,9 +117,9 @@ class ColourMoments(Described):
 
 
 @lru_cache(maxsize=16)
-def _bin_table(space: str, bins: tuple[int, int, int]) -> NDArray[np.intp]:
+def _bin_table(space: str, bins: tuple[int, int, int]) -> NDArray[np.uint16]:
     """Return the table coarse colour -> bin; the axes' ranges are cut evenly."""
     low, high = SPACES[space]
     share = (coarse_values(space) - low) / (np.asarray(high) - low)
     place = np.clip((share * bins).astype(np.int64), 0, np.asarray(bins) - 1)
-    return frozen(((place[:, 0] * bins[1] + place[:, 1]) * bins[2] + place[:, 2]).astype(np.intp))
+    return frozen(((place[:, 0] * bins[1] + place[:, 1]) * bins[2] + place[:, 2]).astype(np.uint16))

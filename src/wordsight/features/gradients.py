@@ -1,4 +1,4 @@
-"""Gradients of 8-bit pictures by table: levels are whole, so there are only 511 x 511 different gradients."""
+"""Gradients of 8-bit pictures. Levels are whole, so there are only 511 x 511 different ones: most are looked up."""
 
 from __future__ import annotations
 
@@ -18,15 +18,47 @@ def gradient_codes(grey: NDArray[np.uint8]) -> NDArray[np.intp]:
 
     The outermost rows (columns) have no vertical (horizontal) difference, as in scikit-image.
     """
-    levels = grey.astype(np.int16)
-    down, right = np.zeros((2, *grey.shape), np.int16)
-    np.subtract(levels[..., 2:, :], levels[..., :-2, :], out=down[..., 1:-1, :])
-    np.subtract(levels[..., 2:], levels[..., :-2], out=right[..., 1:-1])
+    down, right = _differences(grey)
     codes: NDArray[np.intp] = down.astype(np.intp)
     codes *= _SPAN
     codes += right
     codes += (_SPAN * _SPAN) // 2
     return codes
+
+
+def bins_and_lengths(grey: NDArray[np.uint8], bins: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Return for (n, h, w) levels the bin of each pixel's direction over half a turn, and its gradient's length.
+
+    The same as by the tables below, which are too large to stay in the cache beside those of other statistics.
+    """
+    down, right = (part.astype(np.float32) for part in _differences(grey))
+    lengths = down * down
+    lengths += right * right
+    np.sqrt(lengths, out=lengths)
+    level = down == 0
+    np.copyto(down, np.float32(1), where=level)
+    np.divide(right, down, out=right)  # the cotangent, which falls from the first bin to the last
+    np.copyto(right, np.float32(np.inf), where=level)
+    found = np.zeros(grey.shape, np.uint8)
+    for bound in _cotangents(bins):
+        found += (right <= bound).view(np.uint8)
+    return found, lengths
+
+
+def _differences(grey: NDArray[np.uint8]) -> NDArray[np.int16]:
+    """Return (2, ..., h, w): downwards and to the right."""
+    levels = grey.astype(np.int16)
+    both = np.zeros((2, *grey.shape), np.int16)
+    np.subtract(levels[..., 2:, :], levels[..., :-2, :], out=both[0, ..., 1:-1, :])
+    np.subtract(levels[..., 2:], levels[..., :-2], out=both[1, ..., 1:-1])
+    return both
+
+
+@lru_cache(maxsize=16)
+def _cotangents(bins: int) -> tuple[np.float32, ...]:
+    """Return where one bin of half a turn ends and the next begins; right angles are exact."""
+    turns = np.arange(1, bins) / bins
+    return tuple(np.where(turns == 0.5, 0.0, 1 / np.tan(np.pi * turns)).astype(np.float32))
 
 
 def strongest(codes: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 
 from wordsight.features.base import Described, Vectors
 from wordsight.features.gradients import (
+    bins_and_lengths,
     gradient_codes,
     magnitudes,
     orientation_bins,
     orientation_planes,
     strongest,
 )
-from wordsight.features.pixels import PIXELS_AT_ONCE, colour_squares, frozen, grey_squares, in_chunks
+from wordsight.features.pixels import colour_squares, frozen, grey_squares, in_chunks
 from wordsight.features.pooling import pooled
 from wordsight.protocols import Image
 
@@ -66,27 +67,25 @@ class Hog(Described):
         return self.side // self.cell
 
     def _rows(self, levels: NDArray[np.uint8]) -> Vectors:
+        if not (self.colour or self.soft or self.signed):
+            return self._blocks(self._counted(*bins_and_lengths(levels, self.bins)))
         if self.colour:
             codes = strongest(np.moveaxis(gradient_codes(np.moveaxis(levels, -1, 1)), 1, -1))
         else:
             codes = gradient_codes(levels)
-        return self._blocks(self._shared(codes) if self.soft else self._counted(codes))
+        if self.soft:
+            return self._blocks(self._shared(codes))
+        bins = orientation_bins(self.bins, self.signed)
+        return self._blocks(self._counted(bins.take(codes, mode="clip"), magnitudes().take(codes, mode="clip")))
 
-    def _counted(self, codes: NDArray[np.intp]) -> NDArray[np.float32]:
+    def _counted(self, directions: NDArray[np.uint8], lengths: NDArray[np.floating]) -> NDArray[np.float32]:
         """Return (n, cells, cells, bins): each pixel votes for one cell and one bin."""
-        lines = max(1, PIXELS_AT_ONCE // max(1, codes[:, : self.cell].size))  # of cells, that fit the cache together
-        bands = [self._band(codes, top, min(top + lines, self._cells)) for top in range(0, self._cells, lines)]
-        return np.concatenate(bands, axis=1)
-
-    def _band(self, codes: NDArray[np.intp], top: int, bottom: int) -> NDArray[np.float32]:
-        """Return the cells of the lines ``top`` to ``bottom``."""
-        part = codes[:, top * self.cell : bottom * self.cell, : self._cells * self.cell]
-        slots = (bottom - top) * self._cells * self.bins
-        directions = orientation_bins(self.bins, self.signed).take(part, mode="clip")  # faster than [part]
-        place = directions + _first_slots(self._cells, self.cell, self.bins)[: part.shape[1]]
-        place += np.arange(0, len(part) * slots, slots)[:, None, None]
-        votes = np.bincount(place.ravel(), magnitudes().take(part, mode="clip").ravel(), len(part) * slots)
-        return (votes / self.cell**2).astype(np.float32).reshape(len(part), bottom - top, self._cells, self.bins)
+        across = self._cells * self.cell
+        place = directions[:, :across, :across] + _first_slots(self._cells, self.cell, self.bins)
+        slots = self._cells**2 * self.bins
+        place += np.arange(0, len(place) * slots, slots)[:, None, None]
+        votes = np.bincount(place.ravel(), lengths[:, :across, :across].ravel(), len(place) * slots)
+        return (votes / self.cell**2).astype(np.float32).reshape(len(place), self._cells, self._cells, self.bins)
 
     def _shared(self, codes: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return (n, cells, cells, bins): each pixel votes for the two closest cells each way and two bins."""

@@ -73,8 +73,7 @@ class Projection:
         for block in blocks:
             signed_sqrt(block, out=rows[:, start : start + block.shape[1]])
             start += block.shape[1]
-        rows -= self.mean
-        return np.asarray(rows @ self.matrix, np.float32)
+        return np.asarray(rows @ self.matrix - self.mean @ self.matrix, np.float32)
 
     def without(self, rows: Embeddings, start: int, block: Embeddings, columns: NDArray[np.int64]) -> Embeddings:
         """Return (k, dim): ``rows`` (1, dim) of one picture, less what each of k groups of columns adds to it.
@@ -157,6 +156,8 @@ def signed_sqrt(rows: Embeddings, out: Embeddings | None = None) -> Embeddings:
 
     Perronnin, Sanchez and Mensink 2010, "Improving the Fisher kernel" (ECCV), section 3.2.
     """
+    if rows.size and rows.min() >= 0:  # most statistics count something
+        return np.sqrt(rows, out=out)
     sizes = np.abs(rows, out=out)
     return np.copysign(np.sqrt(sizes, out=sizes), rows, out=sizes)
 

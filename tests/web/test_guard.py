@@ -288,3 +288,14 @@ def test_sizes_are_limited(serve) -> None:
     connection.request("POST", "/api/uploads", iter([b"x" * 1_500, b"x" * 1_500]), encode_chunked=True)
     assert connection.getresponse().status == 413  # a length that is not told
     connection.close()
+
+
+def test_bodies_that_do_not_end(serve) -> None:
+    served = serve(limits=Limits(body_seconds=0.2))
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=20)
+    connection.putrequest("POST", "/api/uploads")
+    connection.putheader("content-length", "100")
+    connection.endheaders(b"x" * 10)  # and no more
+    assert connection.getresponse().status == 408
+    connection.close()
+    assert served.ask("POST", "/api/uploads", picture("red")).status == 201

@@ -79,6 +79,8 @@ def serve(
             typer.echo(address)
             if not is_loopback(host):
                 notice("other machines can reach this server: whoever knows the token in the address sees the photos")
+            if not app.state.service.is_indexed():
+                notice("these photos are not indexed yet: start that on the page, or with `wordsight index`")
             notice("Ctrl-C ends it")
             if open_browser:
                 import webbrowser

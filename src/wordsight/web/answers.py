@@ -44,6 +44,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
         (401, "A token is asked for."),
         (403, "The request comes from another site."),
         (404, "There is no such thing here."),
+        (408, "The body took too long."),
         (409, "The catalogue is busy, missing, or of another encoder."),
         (413, "Too large."),
         (421, "This server does not answer to that name."),

@@ -14,14 +14,17 @@ LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 class Limits:
     """What one service takes at most: the rest is refused with a 4xx or 503, never queued without bound.
 
-    ``upload_pixels`` holds for pictures that are sent, and so does the decoder's own limit of time; ``uploads`` of them
-    are remembered. ``rate`` and ``burst`` are requests a second and at once, for each address.
+    ``body_seconds``: from the head of a request to the end of its body. ``upload_pixels`` holds for pictures that are
+    sent, and so does the decoder's own limit of time; ``uploads`` of them are remembered.
+    ``rate`` and ``burst`` are requests a second and at once, for each address.
     """
 
     upload_bytes: int = 40_000_000
     upload_pixels: int = 60_000_000
     uploads: int = 64
     body_bytes: int = 1_000_000
+    body_seconds: float = 60.0
+    connections: int = 512
     waiting: int = 256
     rate: float = 500.0
     burst: int = 2_000

@@ -6,6 +6,7 @@ of other sites), the token, the rate, the size. Plain ASGI, so that files and ev
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 import time
@@ -43,6 +44,7 @@ _HEADERS = {
     "x-frame-options": "DENY",
     "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
+_CLOSE = {"connection": "close"}
 _ADDRESSES = 10_000
 _FAILURES = 10  # wrong tokens at once from one address, and one more each second
 
@@ -82,7 +84,8 @@ class Guard:
             if await self._signs_in(scope, receive, with_headers):
                 return
             self._check(scope)
-            await self._app(scope, _limited(receive, self._most(scope)), with_headers)
+            body = _limited(receive, self._most(scope), self._config.limits.body_seconds)
+            await self._app(scope, body, with_headers)
         except Refused as refusal:
             await _answer(refusal, with_headers)
 
@@ -196,14 +199,20 @@ def _address(scope: Scope) -> str:
     return str(client[0]) if client else ""
 
 
-def _limited(receive: Receive, most: int) -> Receive:
-    """Count the body as it comes: a length that was not told, or was a lie, does not help."""
-    taken = 0
+def _limited(receive: Receive, most: int, seconds: float) -> Receive:
+    """Count the body as it comes, and the time it takes: a length that was not told, or was a lie, does not help."""
+    taken, complete, end = 0, False, time.monotonic() + seconds
 
     async def counted() -> Message:
-        nonlocal taken
-        message = await receive()
+        nonlocal taken, complete
+        if complete:  # who asks now waits for the client to go away
+            return await receive()
+        try:
+            message = await asyncio.wait_for(receive(), end - time.monotonic())
+        except TimeoutError:
+            raise Refused(408, f"the request's body took more than {seconds:g} seconds", _CLOSE) from None
         if message["type"] == "http.request":
+            complete = not message.get("more_body", False)
             taken += len(message.get("body", b""))
             if taken > most:
                 raise Refused(413, f"too large: at most {most:,} bytes are taken here")

@@ -58,17 +58,15 @@ async def metrics(service: Served) -> Response:
 def _status(service: Service) -> dict[str, Any]:
     try:
         catalogue = service.catalogue()
-        roots, stored = catalogue.roots(), catalogue.encoders()
+        roots = catalogue.roots()
         photos = browse(catalogue, service.scope, top=1)[0].searched
     except CatalogueError:
-        roots, stored, photos = [], [], 0
-    folders = [str(folder) for folder in service.folders or roots]
-    is_indexed = bool(stored) and all(any(f.is_relative_to(root) for root in roots) for f in service.folders)
+        roots, photos = [], 0
     return {
         "version": __version__,
         "catalogue": str(service.location),
-        "folders": folders,
-        "indexed": is_indexed,
+        "folders": [str(folder) for folder in service.folders or roots],
+        "indexed": service.is_indexed(),
         "photos": photos,
         "encoders": list(service.encoders),
         "syncing": service.sync.state()["running"],

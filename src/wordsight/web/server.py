@@ -41,7 +41,7 @@ def server(app: FastAPI) -> Server:
             timeout_graceful_shutdown=_SECONDS_TO_END,
             timeout_keep_alive=75,
             h11_max_incomplete_event_size=32_768,
-            limit_concurrency=None,
+            limit_concurrency=app.state.service.config.limits.connections,
             ws="none",
             lifespan="on",
         )

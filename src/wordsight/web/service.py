@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import TypeVar
 
-from wordsight.errors import BadInput
+from wordsight.errors import BadInput, CatalogueError
 from wordsight.library import Catalogue, Filters, Library
 from wordsight.library.catalogue import normal
 from wordsight.library.notes import Notes
@@ -69,6 +69,14 @@ class Service:
         """Return the indexed folders that are served."""
         roots = self.catalogue().roots()
         return self.folders or tuple(roots)
+
+    def is_indexed(self) -> bool:
+        """Whether searches can be answered for all folders that are served."""
+        try:
+            roots, stored = self.catalogue().roots(), self.catalogue().encoders()
+        except CatalogueError:
+            return False
+        return bool(stored) and all(any(f.is_relative_to(root) for root in roots) for f in self.folders)
 
     def close(self) -> None:
         """Let running work end and close what is open."""

@@ -57,10 +57,11 @@ def copies(catalogue: Catalogue, filters: Filters, *, most: int = 100) -> list[t
 def paths(catalogue: Catalogue, sha256: str, filters: Filters) -> list[Path]:
     """Return the files that hold a content and pass ``filters``, sorted."""
     condition, values = filters.where()
-    rows = catalogue.db.execute(
-        f"SELECT d.path, f.name {_FROM} WHERE c.sha256 = ? AND ({condition}) ORDER BY d.path, f.name",
-        [bytes.fromhex(sha256), *values],
-    )
+    with catalogue.snapshot():
+        rows = catalogue.db.execute(
+            f"SELECT d.path, f.name {_FROM} WHERE c.sha256 = ? AND ({condition}) ORDER BY d.path, f.name",
+            [bytes.fromhex(sha256), *values],
+        ).fetchall()
     return [Path(folder) / name for folder, name in rows]
 
 

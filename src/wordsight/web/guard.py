@@ -225,7 +225,7 @@ def _complete(headers: MutableHeaders) -> None:
     for name, value in _HEADERS.items():
         headers.setdefault(name, value)
     headers.setdefault("content-security-policy", PAGE_POLICY)
-    headers.setdefault("cache-control", "no-store")
+    headers.setdefault("cache-control", "no-cache" if "etag" in headers else "no-store")
     if headers["content-security-policy"] == REPORT_POLICY:
         headers["x-frame-options"] = "SAMEORIGIN"
 

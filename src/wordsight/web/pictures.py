@@ -44,12 +44,14 @@ class Photo:
 def photos(service: Service, sha256: str) -> list[Photo]:
     """Return the files with this content in the folders that are served, by path."""
     condition, values = service.scope.where()
-    rows = service.catalogue().db.execute(
-        "SELECT d.path, f.name, f.bytes, f.mtime_ns, c.format, c.width, c.height FROM contents c "
-        "JOIN files f ON f.content_id = c.id JOIN folders d ON d.id = f.folder_id "
-        f"WHERE c.sha256 = ? AND ({condition}) ORDER BY d.path, f.name",
-        [bytes.fromhex(sha256), *values],
-    )
+    catalogue = service.catalogue()
+    with catalogue.snapshot():
+        rows = catalogue.db.execute(
+            "SELECT d.path, f.name, f.bytes, f.mtime_ns, c.format, c.width, c.height FROM contents c "
+            "JOIN files f ON f.content_id = c.id JOIN folders d ON d.id = f.folder_id "
+            f"WHERE c.sha256 = ? AND ({condition}) ORDER BY d.path, f.name",
+            [bytes.fromhex(sha256), *values],
+        ).fetchall()
     return [Photo(Path(folder) / name, *rest) for folder, name, *rest in rows]
 
 

@@ -11,6 +11,8 @@ from wordsight.protocols import Encoder
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoints
 
+    from wordsight.encoders.store import Added
+
 DEFAULT = "mini"
 MODELS = Path(__file__).parent / "models"
 PLUGIN_GROUP = "wordsight.encoders"
@@ -24,9 +26,11 @@ def encoder_names() -> tuple[str, ...]:
 
 
 def load_encoder(name: str = DEFAULT) -> Encoder:
-    """Return the encoder called ``name``: shipped model, plug-in, model folder, ``.wsc`` file or ``openclip:...``.
+    """Return the encoder called ``name``.
 
-    A plug-in is an entry point of the group ``wordsight.encoders`` that names a callable without arguments.
+    Names are those of shipped, added (``wordsight models pull``) and plugged-in encoders, the path of a model folder or
+    of a ``.wsc`` file, and ``openclip:...``. A plug-in is an entry point of the group ``wordsight.encoders`` that names
+    a callable without arguments.
     Nothing heavy is loaded before the first call to ``encode_*``. Raises ``UnknownEncoder`` or ``ModelError``.
     """
     if (MODELS / name / "model.json").is_file() and Path(name).name == name:
@@ -35,6 +39,8 @@ def load_encoder(name: str = DEFAULT) -> Encoder:
         return _open_clip(name)
     if Path(name).is_dir():
         return _onnx(Path(name))
+    if (added := _added(name)) is not None:
+        return _onnx(added.path, name)
     if Path(name).suffix == ".wsc":
         return _cluster(Path(name))
     for entry in _plugins():
@@ -54,10 +60,10 @@ def _cluster(file: Path) -> Encoder:
     return ClusterEncoder.load(file, texts=load_encoder)
 
 
-def _onnx(folder: Path) -> Encoder:
+def _onnx(folder: Path, name: str | None = None) -> Encoder:
     from wordsight.encoders.onnx import OnnxEncoder
 
-    return OnnxEncoder(folder)
+    return OnnxEncoder(folder, name=name)
 
 
 def _open_clip(name: str) -> Encoder:
@@ -67,7 +73,18 @@ def _open_clip(name: str) -> Encoder:
         raise MissingExtra("an OpenCLIP model", "openclip")
     from wordsight.encoders.open_clip import OpenClipEncoder
 
-    return OpenClipEncoder(name)
+    added = _added(name)
+    if added is None or added.fetched:
+        return OpenClipEncoder(name)
+    encoder = OpenClipEncoder(f"{name}={added.path}")
+    encoder.name = name
+    return encoder
+
+
+def _added(name: str) -> Added | None:
+    from wordsight.encoders import store  # a shipped model need not wait for it
+
+    return store.find(name)
 
 
 def _plugins() -> EntryPoints:

@@ -7,19 +7,27 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wordsight.cli.options import QuietOption, notice
+from wordsight.cli import models_store
+from wordsight.cli.options import JsonOption, QuietOption, notice
 from wordsight.errors import BadInput, ImageError
 
 if TYPE_CHECKING:
     from wordsight.protocols import Image
 
-models = typer.Typer(help="Encoders as files: export.", no_args_is_help=True)
+models = typer.Typer(help="Models: what is here and can be had; pull, check, export, remove.")
 
 _PHOTOS = 200
 
 
-@models.callback()
-def _group() -> None: ...
+@models.callback(invoke_without_command=True)
+def _group(context: typer.Context, as_json: JsonOption = False) -> None:
+    if context.invoked_subcommand is None:
+        models_store.show(as_json)
+
+
+models.command()(models_store.pull)
+models.command()(models_store.check)
+models.command()(models_store.remove)
 
 
 @models.command()

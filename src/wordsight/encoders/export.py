@@ -14,6 +14,7 @@ from typing import Any
 import onnx
 
 from wordsight.encoders import export_graphs, export_quality
+from wordsight.encoders.check import ANSWERS, answers
 from wordsight.encoders.export_int8 import quantised
 from wordsight.encoders.export_quality import LEAST_FOR_INT8, LIMITS, Parity
 from wordsight.encoders.export_tokens import exported_tokenizer
@@ -54,6 +55,7 @@ def export(
         source = "photos given" if photos else "synthetic pictures"
         parity = export_quality.measure(encoder.in_float32(), exported, images, source)
         export_quality.check(parity, precision, encoder.name)
+        (fresh / ANSWERS).write_text(json.dumps(answers(exported)) + "\n", "utf-8")
         report = {"from": encoder.name, "precision": precision, "least": LIMITS[precision], **parity.to_json()}
         (fresh / "parity.json").write_text(json.dumps(report, indent=1) + "\n", "utf-8")
         fresh.chmod(0o777 & ~_umask())

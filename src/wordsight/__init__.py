@@ -19,13 +19,14 @@ __version__ = "0.1.0"
 __all__ = ["__version__", "open_library"]
 
 
-def open_library(location: Path | None = None, *, encoder: str = "mini", threads: int = 1) -> Library:
+def open_library(location: Path | None = None, *, encoder: str | None = None, threads: int = 1) -> Library:
     """Return the photo library whose catalogue is the folder ``location``, seen by ``encoder``.
 
-    The default is the user's own catalogue, where the command line keeps it; a missing one is made by the first
-    ``sync``. Raises ``UnknownEncoder`` or ``ModelError``.
+    The defaults are the user's own catalogue, where the command line keeps it, and the encoder that it was migrated to,
+    or "mini"; a missing catalogue is made by the first ``sync``. Raises ``UnknownEncoder`` or ``ModelError``.
     """
     from wordsight.library import Library
+    from wordsight.preference import preferred
     from wordsight.registry import load_encoder
 
-    return Library(load_encoder(encoder), location, threads=threads)
+    return Library(load_encoder(encoder or preferred(location)), location, threads=threads)

@@ -165,6 +165,10 @@ class DifferentiableEncoder(SpatialEncoder, Protocol):
 class TunableEncoder(Encoder, Protocol):
     """An encoder that can find out what runs it fastest on this machine; its vectors stay what they are."""
 
+    @property
+    def runtime(self) -> str:
+        """What runs its image tower."""
+
     def tune(self) -> None:
         """Find out, unless it is known; takes seconds, so jobs of ``MANY`` pictures alone call it."""
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wordsight.errors import MissingExtra, UnknownEncoder
+from wordsight.preference import DEFAULT
 from wordsight.protocols import Encoder
 
 if TYPE_CHECKING:
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 
     from wordsight.encoders.store import Added
 
-DEFAULT = "mini"
 MODELS = Path(__file__).parent / "models"
 PLUGIN_GROUP = "wordsight.encoders"
 

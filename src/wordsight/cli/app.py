@@ -20,6 +20,8 @@ _MODULES = {
     "fit": "fit",
     "compare": "compare",
     "models": "models",
+    "migrate": "migrate",
+    "benchmark": "benchmark",
     "serve": "serve",
     "marks": "marks",
 }

@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wordsight.cli.options import CatalogOption, EncoderOption, JsonOption, QuietOption, notice, open_library
+from wordsight.cli.options import (
+    CatalogOption,
+    CatalogueEncoderOption,
+    JsonOption,
+    QuietOption,
+    RuntimeOption,
+    choose_runtime,
+    notice,
+    open_library,
+)
 from wordsight.cli.text import printable
 
 if TYPE_CHECKING:
@@ -23,7 +32,7 @@ _SKIPS_SHOWN = 20
 
 def index(
     folders: Annotated[list[Path], typer.Argument(help="Folders of photos; they are only read.", show_default=False)],
-    encoder: EncoderOption = "mini",
+    encoder: CatalogueEncoderOption = None,
     catalog: CatalogOption = None,
     beside: Annotated[bool, typer.Option(help="Index for this encoder beside the catalogue's other ones.")] = False,
     regions: Annotated[
@@ -34,6 +43,7 @@ def index(
             show_default=False,
         ),
     ] = None,
+    runtime: RuntimeOption = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Threads; all cores unless told.")] = None,
     retry_skipped: Annotated[bool, typer.Option(help="Read files again that could not be read before.")] = False,
     allow_empty: Annotated[bool, typer.Option(help="Accept that a folder has lost all its photos.")] = False,
@@ -44,8 +54,9 @@ def index(
 
     New, changed, moved and deleted files are noticed; stopped at any moment, it continues with the next run.
     """
+    choose_runtime(runtime)
     for folder in folders:
-        with open_library(encoder, catalog) as library, _progress(folder, quiet) as progress:
+        with open_library(encoder, catalog) as library, progress_bar(folder, quiet) as progress:
             report = library.sync(
                 folder,
                 workers=workers,
@@ -65,7 +76,7 @@ def index(
 
 def status(
     folder: Annotated[Path | None, typer.Argument(help="An indexed folder; all unless told.")] = None,
-    encoder: EncoderOption = "mini",
+    encoder: CatalogueEncoderOption = None,
     catalog: CatalogOption = None,
     as_json: JsonOption = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="List every skipped file.")] = False,
@@ -101,7 +112,7 @@ def forget(
 
 
 def recall(
-    encoder: EncoderOption = "mini",
+    encoder: CatalogueEncoderOption = None,
     catalog: CatalogOption = None,
     queries: Annotated[int, typer.Option(min=1, help="Random pictures of the catalogue used as queries.")] = 200,
     top: Annotated[int, typer.Option("--top", "-t", min=1, help="Hits compared for each.")] = 10,
@@ -123,7 +134,7 @@ def recall(
 
 
 @contextmanager
-def _progress(folder: Path, quiet: bool) -> Iterator[Callable[[Progress], None]]:
+def progress_bar(folder: Path, quiet: bool) -> Iterator[Callable[[Progress], None]]:
     """Show a bar with rate, time left and skipped files on a terminal; elsewhere only a line per skipped file."""
 
     def tell_skip(state: Progress) -> None:

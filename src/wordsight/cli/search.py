@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wordsight.cli.options import CatalogOption, EncoderOption, QuietOption, notice, open_library
+from wordsight.cli.options import CatalogOption, CatalogueEncoderOption, QuietOption, notice, open_library
 from wordsight.errors import BadInput
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def search(
     dislike: Annotated[
         list[Path] | None, typer.Option(help="A picture that is wrong: less like it; repeatable.")
     ] = None,
-    encoder: EncoderOption = "mini",
+    encoder: CatalogueEncoderOption = None,
     fuse: Annotated[
         list[str] | None,
         typer.Option(help="Rank by this encoder, too, and fuse the rankings; 0.25:NAME counts a quarter; repeatable."),
@@ -173,7 +173,7 @@ def search(
             notice(line, quiet=quiet)
     if verbose:
         seconds = time.perf_counter() - started
-        used = " and ".join(answer.encoders) or encoder
+        used = " and ".join(answer.encoders) or library.encoder.name
         notice(f"{answer.searched:,} pictures searched with {used} in {seconds * 1e3:.0f} ms")
     if not found:
         if not nothing:

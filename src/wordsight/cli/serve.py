@@ -51,6 +51,7 @@ def serve(
     if any(find_spec(name) is None for name in ("fastapi", "uvicorn", "prometheus_client")):
         raise MissingExtra("the page", "web")
     from wordsight.machine import cores
+    from wordsight.preference import preferred
     from wordsight.web.app import create_app
     from wordsight.web.config import Config, is_loopback, new_token
     from wordsight.web.server import bound, run
@@ -64,7 +65,7 @@ def serve(
         config = Config(
             folders=tuple(folders or ()),
             catalog=catalog,
-            encoders=tuple(encoder or ("mini",)),
+            encoders=tuple(encoder or (preferred(catalog),)),
             reports=reports,
             host=host,
             port=port,

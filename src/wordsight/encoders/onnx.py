@@ -59,6 +59,11 @@ class OnnxEncoder:
         """Return (n, dim) float32 vectors of unit length."""
         return self._run_images(images, "embedding", "file").reshape(-1, self.dim)
 
+    @property
+    def runtime(self) -> str:
+        """What runs the image tower."""
+        return self._image_plan().runtime
+
     def tune(self) -> None:
         """Find the fastest runtime for the image tower by a trial, unless one was chosen or a trial is remembered."""
         from wordsight.encoders import trial

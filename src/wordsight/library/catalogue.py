@@ -19,20 +19,11 @@ from wordsight.library import schema
 from wordsight.library.blobs import pack as pack
 from wordsight.library.blobs import unpack as unpack
 from wordsight.library.connection import connect_reader, connect_writer, writer_lock
+from wordsight.preference import catalogue_home as default_location
 from wordsight.protocols import Encoder
 from wordsight.types import Embeddings, Metric, RowIds
 
-ENVIRONMENT = "WORDSIGHT_CATALOG"
 DATABASE = "catalogue.sqlite3"
-
-
-def default_location() -> Path:
-    """Return where the catalogue lives: ``$WORDSIGHT_CATALOG``, else the user's data folder (XDG on Linux)."""
-    if chosen := os.environ.get(ENVIRONMENT):
-        return Path(chosen).expanduser()
-    import platformdirs
-
-    return Path(platformdirs.user_data_dir("wordsight", appauthor=False))
 
 
 def below(path: bytes) -> tuple[bytes, bytes]:
@@ -230,7 +221,8 @@ class Catalogue:
         instead = f"use --encoder {others[-1]}, or " if others else ""  # an older version cannot be had by its name
         raise EncoderMismatch(
             f"the catalogue holds vectors of {held}, but {encoder.name} ({encoder.fingerprint}) was asked for: "
-            f"{instead}index for it beside them with `wordsight index FOLDER --encoder {encoder.name} --beside`"
+            f"{instead}index for it beside them with `wordsight index FOLDER --encoder {encoder.name} --beside`, or go "
+            f"over to it with `wordsight migrate --to {encoder.name}`"
         )
 
     def add_encoder(self, encoder: Encoder, *, beside: bool = False) -> StoredEncoder:

@@ -100,7 +100,7 @@ def fold(catalogue: Catalogue, encoder: StoredEncoder, *, graph_from: int | None
     Raises ``CatalogueError`` when the files cannot be written; nothing of them is left behind then.
     """
     generation = os.urandom(8).hex()
-    folder = _home(catalogue, encoder) / generation
+    folder = home(catalogue, encoder) / generation
     try:
         folder.mkdir(parents=True)
         _write(catalogue, encoder, folder, GRAPH_FROM if graph_from is None else graph_from)
@@ -133,7 +133,7 @@ def _open_base(catalogue: Catalogue, encoder: StoredEncoder, threads: int) -> _B
         if generation is None:
             break
         try:
-            return _open(_home(catalogue, encoder) / generation, encoder, threads)
+            return _open(home(catalogue, encoder) / generation, encoder, threads)
         except FileNotFoundError:  # a writer may just have put another in its place
             catalogue.renew()
         except (OSError, ValueError, CatalogueError):
@@ -233,7 +233,8 @@ def _rows(index: ScannableIndex) -> ExactIndex:
     return rows
 
 
-def _home(catalogue: Catalogue, encoder: StoredEncoder) -> Path:
+def home(catalogue: Catalogue, encoder: StoredEncoder) -> Path:
+    """Return the folder of all index files of ``encoder``."""
     return catalogue.location / "index" / str(encoder.id)
 
 

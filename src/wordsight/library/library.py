@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from wordsight.errors import BadInput
 from wordsight.library import calibration, derived
-from wordsight.library.catalogue import Catalogue, default_location, normal
+from wordsight.library.catalogue import Catalogue, normal
 from wordsight.library.filters import Filters
 from wordsight.library.hits import Answer
 from wordsight.library.language import parse
 from wordsight.library.report import Progress, SyncReport
 from wordsight.library.search import Pictures, Place, Searcher
+from wordsight.preference import catalogue_home as default_location
 from wordsight.protocols import Encoder
 from wordsight.types import Query
 

@@ -84,11 +84,15 @@ def measure(fingerprint: str, open_runtime: Callable[[str], Tower], pixels: NDAr
     for name, close in closeness.items():
         usual = BATCHES[name]
         tried = {batch: rate for (runtime, batch), rate in rates.items() if runtime == name} or {usual: 0.0}
-        batch = max(tried, key=lambda size, tried=tried, usual=usual: tried[size] * (1 if size == usual else _DOUBT))
+        batch = _best_batch(tried, usual)
         found.append(Measured(name, batch, round(tried[batch], 2), round(close, 5)))
     found.sort(key=lambda row: -row.images_per_second)
     _remember(fingerprint, found)
     return found
+
+
+def _best_batch(rates: dict[int, float], usual: int) -> int:
+    return max(rates, key=lambda size: rates[size] * (1 if size == usual else _DOUBT))
 
 
 def _opened(

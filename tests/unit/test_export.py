@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from wordsight.cli import run
+from wordsight.encoders.check import check as check_folder
 from wordsight.encoders.export_quality import LIMITS, Parity, check, measure, synthetic
 from wordsight.encoders.onnx import OnnxEncoder
 from wordsight.errors import BadInput, ModelError
@@ -132,6 +133,7 @@ def test_the_command(
     assert "broken.jpg" in told
     assert "3 pictures (photos given)" in told
     assert OnnxEncoder(out).name == "vit"
+    assert {finding.what: finding.passed for finding in check_folder(out)}["answers"] is True
     monkeypatch.setattr(sys, "argv", ["wordsight", "models", "export", "mini", "-o", str(tmp_path / "x")])
     assert run() == 2
     assert "openclip:RN50/openai" in capsys.readouterr().err

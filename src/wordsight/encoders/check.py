@@ -14,6 +14,7 @@ from wordsight.encoders.folder import OWN
 from wordsight.encoders.layouts import open_model
 from wordsight.encoders.onnx import OnnxEncoder
 from wordsight.errors import ModelError
+from wordsight.protocols import Image
 from wordsight.types import Embeddings
 
 ANSWERS = "answers.json"
@@ -57,7 +58,7 @@ def answers(encoder: OnnxEncoder) -> dict[str, object]:
     }
 
 
-def _pictures_asked() -> list:  # type: ignore[type-arg]
+def _pictures_asked() -> list[Image]:
     return [picture.resize((_SIDE + 40 * n, _SIDE)) for n, picture in enumerate(synthetic(_PICTURES, _SIDE))]
 
 
@@ -105,15 +106,18 @@ def _pictures(encoder: OnnxEncoder) -> Finding:
 def _answers(path: Path, encoder: OnnxEncoder) -> Finding:
     """Compare with the answers recorded at export: preprocessing, vocabulary and both towers at once."""
     try:
-        known = json.loads((path / ANSWERS).read_text("utf-8"))
+        said = json.loads((path / ANSWERS).read_text("utf-8"))
+        known = {side: np.asarray(said[side], np.float32) for side in ("images", "texts")}
     except FileNotFoundError:
         return Finding("answers", None, "no answers are recorded: preprocessing cannot be proven, only read")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         return Finding("answers", False, f"{ANSWERS} cannot be read: {error}")
     got = answers(encoder)
     worst = {}
-    for side in ("images", "texts"):
-        want, have = (np.asarray(rows, np.float32) for rows in (known[side], got[side]))
+    for side, want in known.items():
+        have = np.asarray(got[side], np.float32)
+        if have.shape != want.shape:
+            return Finding("answers", False, f"{ANSWERS} belongs to another model: its vectors have another length")
         centred = [rows - want.mean(axis=0) for rows in (want, have)]
         cosines = (centred[0] * centred[1]).sum(axis=1) / np.prod([np.linalg.norm(c, axis=1) for c in centred], axis=0)
         worst[side] = float(cosines.min())

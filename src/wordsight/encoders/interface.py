@@ -11,11 +11,6 @@ from numpy.typing import NDArray
 from wordsight.encoders.runtime import Tower
 
 
-def is_foreign(side: Mapping[str, Any]) -> bool:
-    """Say whether a side's graph has another interface than ours; its description then names the input."""
-    return "input" in side
-
-
 def adapted(tower: Tower, side: Mapping[str, Any], *, pictures: bool) -> Tower:
     """Return ``tower`` taking our inputs: "pixels" (n, h, w, 3) uint8, or "input_ids" and "attention_mask" (n, length).
 

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from wordsight.encoders import interface
-from wordsight.encoders.layouts import open_model
+from wordsight.encoders.folder import ModelFolder
 from wordsight.encoders.preprocess import to_pixels
 from wordsight.encoders.runtime import BATCHES, Plan, Tower, open_tower, usual_plan, wanted_runtime
 from wordsight.protocols import LinearHead
@@ -41,7 +40,7 @@ class OnnxEncoder:
     vocabulary: tuple[str, ...] | None = None
 
     def __init__(self, folder: Path, *, name: str | None = None, runtime: str | None = None) -> None:
-        self._folder = open_model(folder)
+        self._folder = _open_folder(folder)
         self._preprocess = self._folder.preprocess
         self._lock = threading.Lock()
         self._towers: dict[tuple[str, str, str], Tower] = {}
@@ -189,7 +188,7 @@ class OnnxEncoder:
     def _open(self, side: str, key: str, output: str, runtime: str) -> Tower:
         describe = self._folder.describe[side]
         file, optimize = describe.get(key, describe["file"]), describe.get("graph_optimization", "all")
-        foreign = interface.is_foreign(describe)
+        foreign = "input" in describe  # a graph with another interface than ours
         with ThreadPoolExecutor(1) as pool:  # a search waits for both: the digest and the runtime's start
             check = pool.submit(self._check_weights, side)
             try:
@@ -197,7 +196,11 @@ class OnnxEncoder:
                 tower = open_tower(self._folder.file(file), asked, runtime=runtime, optimize=optimize)
             finally:
                 check.result()  # its error says more than the runtime's
-        return interface.adapted(tower, describe, pictures=side == "image") if foreign else tower
+        if not foreign:
+            return tower
+        from wordsight.encoders.interface import adapted
+
+        return adapted(tower, describe, pictures=side == "image")
 
     def _check_weights(self, side: str) -> None:
         """Verify the file of weights that the graphs of one side may share; it is named by the side."""
@@ -217,3 +220,11 @@ class OnnxEncoder:
 def _cut(ids: list[int], limit: int) -> list[int]:
     """Keep the last token, which closes the sequence."""
     return ids if len(ids) <= limit else [*ids[: limit - 1], ids[-1]]
+
+
+def _open_folder(path: Path) -> ModelFolder:
+    if (path / "model.json").is_file():
+        return ModelFolder.open(path)
+    from wordsight.encoders.layouts import open_model  # a search with a model of ours need not wait for it
+
+    return open_model(path)

@@ -1,0 +1,206 @@
+// <photo-grid>: hits in justified rows. Only what is near the screen is in the document, however many there are.
+
+import { thumbnailFor } from "./api.js";
+import { Rows } from "./layout.js";
+import { tile } from "./tile.js";
+
+const GAP = 6;
+const AHEAD = 1.5; // screens that are drawn beyond the edges
+const FETCH = 4; // screens left below when the next page is fetched
+const HEADING = 56;
+const KEYS = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity };
+
+class PhotoGrid extends HTMLElement {
+  #results = null;
+  #rows = null;
+  #tiles = new Map(); // place -> element
+  #laid = 0;
+  #active = 0;
+  #marks = { liked: [], disliked: [] };
+  #divided = false;
+  #changed = () => this.#update();
+  #scrolled = () => requestAnimationFrame(() => this.#draw());
+  #sized = new ResizeObserver(() => this.#resize());
+
+  connectedCallback() {
+    this.setAttribute("role", "list");
+    this.setAttribute("aria-label", "Photos found");
+    addEventListener("scroll", this.#scrolled, { passive: true });
+    this.addEventListener("keydown", (event) => this.#key(event));
+    this.addEventListener("focusin", (event) => this.#focused(event));
+    this.#sized.observe(this);
+  }
+
+  disconnectedCallback() {
+    removeEventListener("scroll", this.#scrolled);
+    this.#sized.disconnect();
+    this.results = null;
+  }
+
+  /** A `Results`: what it finds is shown, and asked for as it is scrolled to. */
+  set results(results) {
+    if (results === this.#results) return;
+    if (this.#results) {
+      this.#results.removeEventListener("change", this.#changed);
+      this.#results.scroll = scrollY;
+    }
+    this.#results = results;
+    this.#clear();
+    if (!results) return;
+    results.addEventListener("change", this.#changed);
+    this.#update();
+    scrollTo(0, results.scroll);
+    results.more();
+  }
+
+  /** What was said of hits: `{liked, disliked}`, SHA-256. */
+  set marks(marks) {
+    this.#marks = marks;
+    for (const [place, element] of this.#tiles) element.mark(this.#markOf(this.#results.hits[place]));
+  }
+
+  /** Put the keyboard on a hit and bring it into view. */
+  focusHit(sha256 = null) {
+    const hits = this.#results?.hits ?? [];
+    const place = sha256 ? hits.findIndex((hit) => hit.sha256 === sha256) : this.#active;
+    if (hits.length) this.#focus(Math.max(0, place));
+  }
+
+  #clear() {
+    for (const element of this.#tiles.values()) element.release();
+    this.#tiles.clear();
+    this.replaceChildren();
+    Object.assign(this.style, { height: "0px" });
+    this.#rows = null;
+    this.#laid = 0;
+    this.#active = 0;
+    this.#divided = false;
+  }
+
+  #resize() {
+    if (!this.#rows || Math.abs(this.#rows.width - this.clientWidth) < 1) return;
+    const active = this.#active;
+    const focused = this.contains(document.activeElement);
+    this.#clear();
+    this.#active = active;
+    this.#update();
+    if (focused) this.#focus(active);
+  }
+
+  #update() {
+    const { hits, answer } = this.#results;
+    const narrow = this.clientWidth < 600;
+    this.#rows ??= new Rows(this.clientWidth, narrow ? 130 : 210, narrow ? 4 : GAP);
+    const until = this.#divided || !answer?.calibrated ? -1 : hits.findIndex((hit) => hit.match !== null && hit.match < 0.5);
+    if (until >= this.#laid && isByMatch(hits)) {
+      this.#append(hits.slice(this.#laid, until));
+      this.#divide(until);
+    }
+    this.#append(hits.slice(this.#laid));
+    this.style.height = `${this.#rows.height}px`;
+    this.#draw();
+  }
+
+  #append(hits) {
+    this.#rows.append(hits.map((hit) => hit.width / hit.height));
+    this.#laid += hits.length;
+  }
+
+  /** Say where the photos that probably match end. */
+  #divide(place) {
+    this.#divided = true;
+    const heading = document.createElement("p");
+    heading.className = "divide";
+    heading.setAttribute("role", "listitem");
+    heading.textContent = place ? "Less likely from here on" : "The nearest photos; probably none of them matches";
+    heading.style.transform = `translateY(${this.#rows.heading(HEADING - 8)}px)`;
+    this.append(heading);
+  }
+
+  #draw() {
+    if (!this.#results || !this.#rows) return;
+    const top = -this.getBoundingClientRect().top;
+    const [first, end] = this.#rows.within(top - innerHeight * AHEAD, top + innerHeight * (1 + AHEAD));
+    for (const [place, element] of this.#tiles) {
+      const isActive = place === this.#active && element.contains(document.activeElement);
+      if ((place < first || place >= end) && !isActive) {
+        element.release();
+        this.#tiles.delete(place);
+      }
+    }
+    const added = document.createDocumentFragment();
+    for (let place = first; place < end; place++) if (!this.#tiles.has(place)) added.append(this.#tile(place));
+    this.append(added);
+    if (!this.#results.done && this.#rows.height - top < innerHeight * FETCH) this.#results.more();
+  }
+
+  #tile(place) {
+    const hit = this.#results.hits[place];
+    const box = this.#rows.boxes[place];
+    const element = tile(hit, thumbnailFor(hit.sha256, Math.max(box.width, box.height)));
+    element.setAttribute("aria-posinset", place + 1);
+    element.setAttribute("aria-setsize", this.#results.done ? this.#results.hits.length : -1);
+    Object.assign(element.style, {
+      width: `${box.width}px`,
+      height: `${box.height}px`,
+      transform: `translate(${box.x}px, ${box.y}px)`,
+    });
+    element.dataset.place = place;
+    element.querySelector("a").tabIndex = place === this.#active ? 0 : -1;
+    element.mark(this.#markOf(hit));
+    this.#tiles.set(place, element);
+    return element;
+  }
+
+  #markOf(hit) {
+    if (this.#marks.liked.includes(hit.sha256)) return "up";
+    return this.#marks.disliked.includes(hit.sha256) ? "down" : "";
+  }
+
+  #focused(event) {
+    const place = Number(event.target.closest(".tile")?.dataset.place ?? this.#active);
+    this.#tiles.get(this.#active)?.querySelector("a").setAttribute("tabindex", -1);
+    this.#active = place;
+    this.#tiles.get(place)?.querySelector("a").setAttribute("tabindex", 0);
+  }
+
+  #key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const hit = this.#results?.hits[this.#active];
+    if (event.key === "ArrowUp" || event.key === "ArrowDown") {
+      const next = this.#rows.beside(this.#active, event.key === "ArrowUp" ? -1 : 1);
+      if (next === this.#active && event.key === "ArrowUp") document.querySelector("#q")?.focus();
+      else this.#focus(next);
+    } else if (event.key in KEYS) {
+      this.#focus(Math.min(this.#laid - 1, Math.max(0, this.#active + KEYS[event.key])));
+    } else if (hit && (event.key === "u" || event.key === "d")) {
+      tell(this, "mark", { hit, grade: event.key === "u" ? 1 : 0 });
+    } else if (hit && event.key === "w") {
+      tell(this, "explain", { hit });
+    } else {
+      return;
+    }
+    event.preventDefault();
+  }
+
+  #focus(place) {
+    const box = this.#rows.boxes[place];
+    if (!box) return;
+    const top = this.getBoundingClientRect().top + box.y;
+    const bar = document.getElementById("bar").offsetHeight + GAP;
+    if (top < bar) scrollBy(0, top - bar);
+    else if (top + box.height > innerHeight) scrollBy(0, top + box.height - innerHeight + GAP);
+    this.#draw();
+    this.#tiles.get(place)?.querySelector("a").focus({ preventScroll: true });
+  }
+}
+
+function isByMatch(hits) {
+  return hits.every((hit, place) => place === 0 || hit.score <= hits[place - 1].score);
+}
+
+function tell(element, type, detail) {
+  element.dispatchEvent(new CustomEvent(type, { detail, bubbles: true }));
+}
+
+customElements.define("photo-grid", PhotoGrid);

@@ -1,0 +1,165 @@
+// One photo, large: what is known of it, the photos before and after, what can be done, and why it was found.
+
+import { go, read, searchOf } from "./address.js";
+import { get, thumbnail } from "./api.js";
+import { mark } from "./feedback.js";
+import * as format from "./format.js";
+import { icon } from "./icons.js";
+import { firstText } from "./query.js";
+import { resultsOf } from "./results.js";
+import { announce, isTyping } from "./ui.js";
+import { html, nothing, render } from "./vendor/lit-html.js";
+import { marksOnPicture, whyPanel, paint } from "./why.js";
+
+const dialog = document.getElementById("viewer");
+let state = null;
+let known = null; // what the service tells of the photo: {sha256, width, height, files}
+let failed = null;
+
+dialog.addEventListener("cancel", (event) => (event.preventDefault(), close()));
+dialog.addEventListener("keydown", key);
+new ResizeObserver(fit).observe(dialog);
+
+/** Open a hit; with `why`, with its explanation. */
+export function openInViewer(hit, { why = false } = {}) {
+  go({ photo: hit.sha256, why: why ? [question()] : [] });
+}
+
+/** Show the photo a state names, or none. */
+export function showViewer(next) {
+  const before = state?.photo;
+  state = next;
+  if (!state?.photo) return hide(before);
+  if (known?.sha256 !== state.photo) load(state.photo);
+  draw();
+  if (!dialog.open) dialog.showModal();
+  if (before !== state.photo) announce(spoken());
+}
+
+function hide(before) {
+  if (!dialog.open) return;
+  dialog.close();
+  document.querySelector("photo-grid")?.focusHit(before);
+}
+
+function close() {
+  if (history.state?.here) history.back();
+  else go({ photo: "", why: [] }, { replace: true });
+}
+
+async function load(sha256) {
+  known = failed = null;
+  const found = await get(`/api/pictures/${sha256}`).catch((error) => ((failed = error), null));
+  if (state?.photo !== sha256) return;
+  known = found;
+  draw();
+}
+
+const hits = () => resultsOf(searchOf(state)).hits;
+const hit = () => hits().find(({ sha256 }) => sha256 === state.photo) ?? null;
+const spoken = () => (hit() ? format.spoken(hit()) : "Photo");
+const question = () => firstText(resultsOf(searchOf(read())).answer?.terms ?? []) || " ";
+
+function draw() {
+  if (!state?.photo) return;
+  const size = hit() ?? known;
+  render(
+    html`<div class="stage" @click=${(event) => event.target === event.currentTarget && close()}>
+        ${failed && !hit() ? html`<p class="message">${failed.message}</p>` : nothing}
+        <figure class="frame" ?hidden=${!size}>
+          <img src=${thumbnail(state.photo, innerWidth * devicePixelRatio > 1600 ? 2560 : 1280)} alt=${size ? nameOf() : ""}>
+          ${size ? marksOnPicture(state, size, hit()?.region) : nothing}
+        </figure>
+        ${beside(-1, "left", "Photo before")} ${beside(1, "right", "Next photo")}
+      </div>
+      <aside>
+        <header><h2>${nameOf()}</h2>
+          <button class="tool" aria-label="Close" title="Close (Escape)" @click=${close}>${icon("close")}</button></header>
+        ${actions()} ${whyPanel(state, question, draw)} ${facts()}
+      </aside>`,
+    dialog,
+  );
+  fit();
+  paint(state, dialog.querySelector("canvas"), draw);
+}
+
+const path = () => hit()?.path ?? known?.files[0]?.path;
+const nameOf = () => (path() ? format.name(path()) : known?.upload ? "The picture you sent" : "Photo");
+
+function beside(step, which, label) {
+  const list = hits();
+  const place = list.findIndex(({ sha256 }) => sha256 === state.photo);
+  const next = place < 0 ? null : list[place + step];
+  if (!next) return nothing;
+  return html`<button class="turn ${which}" aria-label=${label} @click=${() => turn(step)}>${icon(which)}</button>`;
+}
+
+function turn(step) {
+  const results = resultsOf(searchOf(state));
+  const place = results.hits.findIndex(({ sha256 }) => sha256 === state.photo);
+  const next = place < 0 ? null : results.hits[place + step];
+  if (next) go({ photo: next.sha256 }, { replace: true });
+  if (place + step > results.hits.length - 10) results.more();
+}
+
+function actions() {
+  const { photo, q } = state;
+  const term = `picture:${photo}`;
+  const judge = (grade) => mark({ hit: { sha256: photo }, grade });
+  const search = (query) => go({ q: query, photo: "", why: [], liked: [], disliked: [], all: "" });
+  const isPart = q.includes(term);
+  return html`<div class="actions">
+    <button class="button up" aria-pressed=${state.liked.includes(photo)} @click=${() => judge(1)} title="More like this (u)" aria-label="More like this">${icon("up")}</button>
+    <button class="button down" aria-pressed=${state.disliked.includes(photo)} @click=${() => judge(0)} title="Not this (d)" aria-label="Not this">${icon("down")}</button>
+    <button class="button" @click=${() => search(term)}>${icon("search")} Similar</button>
+    ${q && !isPart
+      ? html`<button class="button" title="Add to the query" @click=${() => search(`${q} + ${term}`)}>${icon("plus")} Add</button>
+          <button class="button" title="Take away from the query" @click=${() => search(`${q} - ${term}`)}>${icon("minus")} Take away</button>`
+      : nothing}
+  </div>`;
+}
+
+function facts() {
+  const one = { ...known, ...hit() };
+  const files = known?.files ?? (hit() ? [{ path: hit().path }] : []);
+  const pairs = [
+    ["Match", one.match == null ? null : `${format.percent(one.match)} estimated`],
+    ["Score", one.query ? `${format.score(one.score)}, place ${format.count(one.rank)}` : null],
+    ["Taken", one.captured_at && format.taken(one.captured_at)],
+    ["Camera", one.camera],
+    ["Size", one.width && `${format.count(one.width)} × ${format.count(one.height)} px${one.bytes ? `, ${format.bytes(one.bytes)}` : ""}`],
+    ["Type", one.format],
+  ].filter(([, value]) => value);
+  return html`<dl class="facts">
+      ${pairs.map(([term, value]) => html`<div><dt>${term}</dt><dd>${value}</dd></div>`)}
+      <div><dt>${files.length > 1 ? `${files.length} copies` : "File"}</dt>${files.map((file) => html`<dd class="path">${file.path}</dd>`)}</div>
+    </dl>
+    ${known && !known.upload
+      ? html`<p class="actions"><a class="button" href="/api/pictures/${state.photo}/original" target="_blank">Open original</a>
+          <a class="button" href="/api/pictures/${state.photo}/original?download=true" download>Save</a></p>`
+      : nothing}`;
+}
+
+/** The frame is as large as the stage allows: overlays lie on it exactly. */
+function fit() {
+  const frame = dialog.querySelector(".frame");
+  const size = state?.photo && (hit() ?? known);
+  if (!frame || !size || !dialog.open) return;
+  const { clientWidth, clientHeight } = frame.parentElement;
+  const scale = Math.min(clientWidth / size.width, clientHeight / size.height);
+  Object.assign(frame.style, { width: `${size.width * scale}px`, height: `${size.height * scale}px` });
+}
+
+function key(event) {
+  if (isTyping(event)) return;
+  const commands = {
+    ArrowLeft: () => turn(-1),
+    ArrowRight: () => turn(1),
+    u: () => mark({ hit: { sha256: state.photo }, grade: 1 }),
+    d: () => mark({ hit: { sha256: state.photo }, grade: 0 }),
+    w: () => go({ why: state.why.length ? [] : [question()] }, { replace: true }),
+  };
+  if (!(event.key in commands)) return;
+  event.preventDefault();
+  commands[event.key]();
+}

@@ -54,7 +54,10 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of hits. ``cursor`` leads to the next; ``None``: that was all. ``ms``: what the answer cost."""
+    """One page of hits. ``cursor`` leads to the next; ``None``: that was all.
+
+    ``ms``: what the answer cost. ``terms``: how the query was read, each with ``text`` or ``picture``, and ``weight``.
+    """
 
     query: str
     hits: tuple[Hit, ...]
@@ -66,6 +69,7 @@ class Page:
     encoders: tuple[str, ...]
     cursor: str | None
     ms: Mapping[str, float]
+    terms: tuple[Mapping[str, Any], ...] = ()
 
 
 class Client:

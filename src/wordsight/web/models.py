@@ -108,10 +108,19 @@ class Cost(BaseModel):
     total: float
 
 
+class TermAnswer(BaseModel):
+    """A part of a query: a text, or a picture by the first digits of its SHA-256."""
+
+    text: str | None
+    picture: str | None
+    weight: float
+
+
 class SearchAnswer(BaseModel):
-    """One page of hits. ``cursor`` leads to the next; ``null``: that was all."""
+    """One page of hits. ``terms``: how the query was read. ``cursor`` leads to the next page; ``null``: that was all."""
 
     query: str
+    terms: list[TermAnswer]
     hits: list[Hit]
     searched: int
     calibrated: bool

@@ -66,7 +66,7 @@ def search(service: Service, asked: SearchParams) -> dict[str, Any]:
     ms = clock.told()
     for step in ("encode", "search"):
         service.metrics.search.labels(asked.encoder or "default", step).observe(ms[step] / 1e3)
-    return as_json(answer, cursor, ms)
+    return as_json(answer, cursor, ms) | {"terms": _terms(asked.q)}
 
 
 def compare(service: Service, asked: CompareParams) -> dict[str, Any]:
@@ -99,6 +99,11 @@ def as_json(answer: Answer, cursor: str | None, ms: Mapping[str, float]) -> dict
         "cursor": cursor,
         "ms": dict(ms),
     }
+
+
+def _terms(q: str) -> list[dict[str, object]]:
+    terms = parse(q, files=False).terms if q.strip() else ()
+    return [{"text": term.text, "picture": term.content, "weight": term.weight} for term in terms]
 
 
 def _resolved(service: Service, asked: SearchParams) -> SearchParams:

@@ -1,6 +1,6 @@
 // The bar at the top: the search box with its suggestions, and the ways to the other pages.
 
-import { get, upload } from "./api.js";
+import { get, post, upload } from "./api.js";
 import { go } from "./address.js";
 import { icon } from "./icons.js";
 import { expanded, shown } from "./query.js";
@@ -115,6 +115,7 @@ function submit(event) {
 function take(q) {
   close();
   drawnFor = null;
+  if (q) post("/api/recent", { q }).catch(() => {}); // a suggestion less is no trouble
   go({ q, photo: "", why: [], all: "", ...(q === state.q ? {} : { liked: [], disliked: [] }) });
   input().select();
 }

@@ -75,7 +75,7 @@ function found(state) {
 
 function told({ answer }) {
   return html`<span>${plainly(results)}</span>
-    <span class="cost" title="Encoding the query and searching">${ms(answer.ms.encode)} + ${ms(answer.ms.search)}</span>`;
+    <span class="cost">encoded in ${ms(answer.ms.encode)}, searched in ${ms(answer.ms.search)}</span>`;
 }
 
 function plainly({ answer, hits, done }) {

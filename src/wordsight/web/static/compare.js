@@ -58,7 +58,7 @@ function costs(columns) {
     <thead><tr><th scope="col">Engine</th><th scope="col">Encode</th><th scope="col">Search</th><th scope="col">Total</th>
       <td aria-hidden="true"></td><th scope="col">Also found by others</th></tr></thead>
     <tbody>${answered.map(
-      ({ engine, answer }) => html`<tr><th scope="row">${engine}</th><td>${ms(answer.ms.encode)}</td><td>${ms(answer.ms.search)}</td>
+      ({ engine, answer }) => html`<tr><th scope="row">${engine}</th><td>${engine === FUSED ? "–" : ms(answer.ms.encode)}</td><td>${ms(answer.ms.search)}</td>
         <td>${ms(answer.ms.total)}</td><td aria-hidden="true"><meter max=${most} value=${answer.ms.total}></meter></td>
         <td>${engine === FUSED ? "–" : shared(engine, columns)}</td></tr>`,
     )}</tbody>

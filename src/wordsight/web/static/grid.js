@@ -112,7 +112,7 @@ class PhotoGrid extends HTMLElement {
     const heading = document.createElement("p");
     heading.className = "divide";
     heading.setAttribute("role", "listitem");
-    heading.textContent = place ? "Less likely from here on" : "The nearest photos; probably none of them matches";
+    heading.textContent = place ? "Less likely from here on" : "The nearest; probably none matches";
     heading.style.transform = `translateY(${this.#rows.heading(HEADING - 8)}px)`;
     this.append(heading);
   }

@@ -53,7 +53,7 @@ export function progress() {
   return html`<section class="card progress" aria-label="Sync">
     <h2>${running ? "Bringing the catalogue up to date" : error ? "The sync has failed" : "The sync has ended"}</h2>
     ${error ? html`<p class="notice bad">${error}</p>` : nothing}
-    <progress aria-label="Files done" max=${total || 1} .value=${running && !total ? undefined : done}></progress>
+    <progress aria-label="Files done" max=${total || 1} value=${running && !total ? nothing : done}></progress>
     <p><b>${count(done)}</b> of ${total ? count(total) : "…"} files · ${count(encoded)} encoded · ${count(skipped)} skipped
       ${running ? html`<button class="button" @click=${() => attempt(() => remove("/api/sync"))}>Stop</button>` : nothing}</p>
     ${latest?.length
@@ -67,7 +67,7 @@ export function progress() {
 /** What a page shows where nothing is indexed yet. */
 export function firstSteps(draw) {
   watch(draw, () => location.reload());
-  if (state?.running) return html`<div class="first">${progress()}</div>`;
+  if (state?.running) return html`<div class="beginning">${progress()}</div>`;
   return message(
     "No photos are indexed yet",
     "Indexing looks at each photo once. Nothing leaves this machine, and your folders are only read.",

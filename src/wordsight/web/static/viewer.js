@@ -11,6 +11,8 @@ import { announce, isTyping } from "./ui.js";
 import { html, nothing, render } from "./vendor/lit-html.js";
 import { marksOnPicture, whyPanel, paint } from "./why.js";
 
+const LARGEST = 2.5; // times a photo is enlarged at most
+
 const dialog = document.getElementById("viewer");
 let state = null;
 let known = null; // what the service tells of the photo: {sha256, width, height, files}
@@ -67,13 +69,14 @@ function draw() {
     html`<div class="stage" @click=${(event) => event.target === event.currentTarget && close()}>
         ${failed && !hit() ? html`<p class="message">${failed.message}</p>` : nothing}
         <figure class="frame" ?hidden=${!size}>
+          <img src=${thumbnail(state.photo, 320)} alt="">
           <img src=${thumbnail(state.photo, innerWidth * devicePixelRatio > 1600 ? 2560 : 1280)} alt=${size ? nameOf() : ""}>
           ${size ? marksOnPicture(state, size, hit()?.region) : nothing}
         </figure>
         ${beside(-1, "left", "Photo before")} ${beside(1, "right", "Next photo")}
       </div>
       <aside>
-        <header><h2>${nameOf()}</h2>
+        <header><h2 tabindex="-1" autofocus>${nameOf()}</h2>
           <button class="tool" aria-label="Close" title="Close (Escape)" @click=${close}>${icon("close")}</button></header>
         ${actions()} ${whyPanel(state, question, draw)} ${facts()}
       </aside>`,
@@ -146,7 +149,7 @@ function fit() {
   const size = state?.photo && (hit() ?? known);
   if (!frame || !size || !dialog.open) return;
   const { clientWidth, clientHeight } = frame.parentElement;
-  const scale = Math.min(clientWidth / size.width, clientHeight / size.height);
+  const scale = Math.min(LARGEST, clientWidth / size.width, clientHeight / size.height);
   Object.assign(frame.style, { width: `${size.width * scale}px`, height: `${size.height * scale}px` });
 }
 

@@ -71,6 +71,7 @@ function settings(state, redraw) {
       )}
       <button class="unseen" tabindex="-1">Explain</button>
     </form>
+    ${explained.busy ? html`<p class="busy">Looking …</p>` : nothing}
     ${explained.problem ? html`<p class="notice">${explained.problem.message}</p>` : nothing}
     ${methods.length > 1
       ? html`<label class="field">Method <select class="chip" @change=${(event) => go({ method: event.target.value }, { replace: true })}>
@@ -111,12 +112,14 @@ export async function paint(state, canvas, redraw) {
 
 async function explain(key, state, asked, redraw) {
   const isSame = explained.photo === state.photo;
-  explained = { ...(isSame ? explained : { answers: [], maps: [] }), key, photo: state.photo, problem: null };
+  explained = { ...(isSame ? explained : { answers: [], maps: [] }), key, photo: state.photo, busy: asked.length > 0, problem: null };
   live = {};
-  const ask = (text) => {
+  if (explained.busy) redraw();
+  const ask = async (text) => {
     const params = paramsOf(state, text);
     const limits = { ...(state.threshold && { threshold: state.threshold }), ...params };
-    return Promise.all([get(`/api/pictures/${state.photo}/explain`, limits), valuesOf(state.photo, params)]);
+    const answer = await get(`/api/pictures/${state.photo}/explain`, limits);
+    return [answer, await valuesOf(state.photo, params)]; // which the service has by now
   };
   let found = [];
   let problem = null;
@@ -126,6 +129,6 @@ async function explain(key, state, asked, redraw) {
     problem = error;
   }
   if (explained.key !== key) return;
-  explained = { ...explained, answers: found.map(([answer]) => answer), maps: found.map(([, map]) => map), problem };
+  explained = { ...explained, answers: found.map(([answer]) => answer), maps: found.map(([, map]) => map), busy: false, problem };
   redraw();
 }

@@ -14,10 +14,10 @@ demo: $(VENV)/.demo  ## Index real photos, search them, write a contact sheet
 	$(BIN)/python examples/demo.py
 
 test: $(VENV)/.dev  ## Run the fast tests (about a minute)
-	$(BIN)/python -m pytest -q -n auto
+	$(BIN)/python -m pytest -q -n auto --dist loadgroup
 
 test-slow: $(VENV)/.dev  ## Run all tests, also those that take many minutes
-	$(BIN)/python -m pytest -q -n auto --slow
+	$(BIN)/python -m pytest -q -n auto --dist loadgroup --slow
 
 lint: $(VENV)/.dev  ## Check style, types and the architecture's import contracts
 	$(BIN)/ruff check

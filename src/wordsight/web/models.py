@@ -117,7 +117,7 @@ class TermAnswer(BaseModel):
 
 
 class SearchAnswer(BaseModel):
-    """One page of hits. ``terms``: how the query was read. ``cursor`` leads to the next page; ``null``: that was all."""
+    """One page of hits. ``terms``: how the query was read. ``cursor`` leads to the next; ``null``: that was all."""
 
     query: str
     terms: list[TermAnswer]

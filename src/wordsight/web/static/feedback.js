@@ -18,7 +18,7 @@ export async function mark({ hit, grade }) {
     toast("Say first what you look for, or which photos are right: photos that are wrong tell neither.");
     return;
   }
-  go({ ...next, all: "" });
+  go(next);
   if (!state.q) return; // judgements belong to a query
   const said = { query: state.q, sha256 };
   await attempt(() => (isTakenBack ? remove("/api/marks", said) : put("/api/marks", { ...said, grade })));

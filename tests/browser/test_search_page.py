@@ -1,0 +1,355 @@
+"""The search page, as people use it."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import pytest
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from browser import Page, Photos
+
+pytestmark = pytest.mark.xdist_group("browser")
+
+HOSTILE = "<img src=x onerror=alert(1)> &amp; 'brick'.png"
+
+
+def test_words_find_photos_and_the_address_says_so(page: Page) -> None:
+    page.open()
+    page.search("a cat")
+    names = page.settled()
+    assert {"chelsea.png", "the same cat.png"} & set(names[:2])
+    assert page.state() == {"q": ["a cat"]}
+    assert "probably match" in page.see(".told").text
+    assert "ms" in page.see(".told").text
+    page.run("document.querySelector('.tile a').focus()")
+    caption = page.see(".tile .caption").text
+    assert "%" in caption  # the match estimate
+    assert "0." in caption  # the score
+    page.shoot("search")
+
+
+def test_a_query_for_what_is_not_there_is_told_so(page: Page) -> None:
+    page.open(q="a plate of sushi")
+    assert "Nothing here matches “a plate of sushi”" in page.see(".message").text
+    page.shoot("nothing-matches")
+    page.click("a.button", "Show the nearest")
+    assert len(page.hits()) > 5
+    assert "None of" in page.see(".told").text
+    page.driver.back()
+    page.see(".message", "Nothing here matches")
+
+
+def test_what_cannot_be_asked_is_explained(page: Page) -> None:
+    page.expected.append("status of 400")
+    page.open(q="cat +")
+    assert "must follow the sign" in page.see(".message").text
+    page.shoot("error")
+
+
+def test_filters_narrow_and_are_taken_away(page: Page, photos: Photos) -> None:
+    page.open()
+    everything = len(page.settled())
+    assert everything == photos.count
+    page.click(".filter summary", "Type")
+    page.click(".panel label", "jpeg")
+    page.see(".filter .on", "jpeg")
+    page.wait(lambda: all(name.endswith(".jpg") for name in page.hits()))
+    assert page.state() == {"type": ["jpeg"]}
+    page.shoot("filters")
+    page.click(".off", "")
+    page.wait(lambda: len(page.hits()) == everything)
+    page.click(".filter summary", "Folder")
+    page.click(".panel label", "cats & dogs")
+    page.wait(lambda: page.hits() == ["chelsea.png"])
+    page.open(since="2021", until="2021")
+    assert page.hits() == ["flower.jpg"]
+    page.open(camera="pixel", sort="date", q="something red", all=1)
+    assert page.hits() == ["flower.jpg", "china.jpg"]  # the newest first
+    page.open(since="2030")
+    page.see(".message", "No photos here")
+
+
+def test_words_and_pictures_combine_with_signs_and_weights(page: Page) -> None:
+    page.open(q="a cat + flower", all=1)
+    page.settled()
+    page.see(".term", "flower").find_element(By.CSS_SELECTOR, ".sign").click()
+    page.wait(lambda: page.state()["q"] == ["a cat - flower"])
+    page.see(".term.minus", "flower")
+    page.run("const s = document.querySelector('.term select'); s.value = 2; s.dispatchEvent(new Event('change'))")
+    page.wait(lambda: page.state()["q"] == ["2:a cat - flower"])
+    page.settled()
+    adder = page.see(".adder input")
+    adder.send_keys("2 + 2", Keys.ENTER)  # not two terms: what is typed here is one
+    page.wait(lambda: page.state()["q"] == ['2:a cat - flower + "2 + 2"'])
+    page.see(".term", "2 + 2")
+    page.shoot("terms")
+    page.see(".term", "flower").find_element(By.CSS_SELECTOR, ".off").click()
+    page.wait(lambda: page.state()["q"] == ['2:a cat + "2 + 2"'])
+
+
+def test_suggestions_are_what_was_asked_and_saved(page: Page) -> None:
+    page.open()
+    page.search("a pagoda by a lake")
+    page.settled()
+    page.open()
+    page.settled()
+    page.keys("/")
+    page.keys("a pag")
+    page.see("[role=option]", "a pagoda by a lake")
+    page.shoot("suggestions")
+    page.keys(Keys.ARROW_DOWN)
+    page.keys(Keys.ENTER)
+    page.wait(lambda: page.state() == {"q": ["a pagoda by a lake"]})
+    assert page.settled()[0] == "china.jpg"
+
+
+def test_a_picture_is_searched_by(page: Page, photos: Photos) -> None:
+    page.open()
+    page.driver.find_element(By.CSS_SELECTOR, ".tool input[type=file]").send_keys(str(photos.folder / "coffee.png"))
+    page.wait(lambda: page.state().get("q", [""])[0].startswith("picture:"))
+    assert page.settled()[0] == "coffee.png"
+    page.see(".term img")
+    page.shoot("upload")
+    data = base64.b64encode((photos.folder / "rocket.jpg").read_bytes()).decode()
+    hand_over = """
+        const bytes = Uint8Array.from(atob(arguments[1]), (letter) => letter.charCodeAt(0));
+        const transfer = new DataTransfer();
+        transfer.items.add(new File([bytes], "x.jpg", { type: "image/jpeg" }));
+        const options = { bubbles: true, cancelable: true, dataTransfer: transfer, clipboardData: transfer };
+        const make = arguments[0] === "paste" ? ClipboardEvent : DragEvent;
+        document.querySelector(arguments[2]).dispatchEvent(new make(arguments[0], options));
+    """
+    page.open(q="a cat")
+    page.settled()
+    page.run(hand_over, "dragenter", data, "main")
+    page.shoot("drop")
+    page.run(hand_over, "drop", data, ".zone[data-sign='-']")
+    page.wait(lambda: page.state()["q"][0].startswith("a cat - picture:"))
+    page.open()
+    page.settled()
+    page.run(hand_over, "paste", data, "main")
+    page.wait(lambda: page.state().get("q", [""])[0].startswith("picture:"))
+    assert page.settled()[0] == "rocket.jpg"
+
+
+def test_why_shows_heat_and_boxes(page: Page) -> None:
+    page.open(q="a cup of coffee on a table")
+    assert page.settled()[0] == "coffee.png"
+    page.run("document.querySelector('.tile a').focus()")
+    page.keys("w")
+    page.see(".why .hint", "box")
+    assert page.wait(lambda: page.driver.find_elements(By.CSS_SELECTOR, ".boxes .first"))
+    painted = _painted(page)
+    assert painted > 0
+    page.shoot("why")
+    _slide(page, "Threshold", "0.8")
+    page.wait(lambda: 0 < _painted(page) < painted)
+    page.wait(lambda: page.state().get("threshold") == ["0.8"])
+    _slide(page, "Opacity", "0.3")
+    page.wait(lambda: page.run("return document.querySelector('canvas').style.opacity") == "0.3")
+    texts = page.all(".texts input")
+    texts[1].send_keys("a spoon", Keys.ENTER)
+    page.wait(lambda: page.state()["why"] == ["a cup of coffee on a table", "a spoon"])
+    page.wait(lambda: len(page.all(".why .hint")) == 2)
+    page.shoot("why-two-texts")
+    page.run(
+        "const s = document.querySelector('.why select'); s.value = 'eigencam'; s.dispatchEvent(new Event('change'))"
+    )
+    page.wait(lambda: page.state().get("method") == ["eigencam"])
+    page.gone(".why .busy")
+    page.keys(Keys.ESCAPE)
+    page.gone("dialog.viewer")
+    assert page.state() == {"q": ["a cup of coffee on a table"]}
+
+
+def _painted(page: Page) -> int:
+    return page.run(
+        "const c = document.querySelector('canvas'); if (!c.width) return 0;"
+        "const data = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;"
+        "let n = 0; for (let i = 3; i < data.length; i += 4) n += data[i] > 0; return n"
+    )
+
+
+def _slide(page: Page, label: str, value: str) -> None:
+    slider = page.see(".why .field", label).find_element(By.CSS_SELECTOR, "input")
+    page.run("arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('input'))", slider, value)
+
+
+def test_engines_side_by_side(page: Page) -> None:
+    page.open(q="red", all=1)
+    page.settled()
+    page.click(".chip", "Side by side")
+    page.see(".column h2", "mini")
+    page.see(".column h2", "colours")
+    page.see(".column h2", "together")
+    assert all("ms" in row.text for row in page.all(".costs tbody tr"))
+    first = page.all(".column:nth-of-type(2) li")[0]
+    assert "retina.jpg" in first.text  # the reddest photo, for the engine that knows only colours
+    page.run("arguments[0].dispatchEvent(new PointerEvent('pointerover', {bubbles: true}))", first)
+    page.wait(lambda: len(page.driver.find_elements(By.CSS_SELECTOR, ".column li.same")) >= 2)
+    page.shoot("side-by-side")
+    page.keys(Keys.ESCAPE)
+    page.gone(".columns")
+
+
+def test_thumbs_refine_are_saved_and_exported(page: Page) -> None:
+    page.open(q="an animal", all=1)
+    before = page.settled()
+    wanted = before.index("rocket.jpg")
+    page.run("document.querySelector(`.tile[data-place='${arguments[0]}'] a`).focus()", wanted)
+    page.keys("u")
+    page.see(".feedback")
+    page.wait(lambda: page.hits() != before)
+    after = page.settled()
+    assert after.index("rocket.jpg") < wanted
+    page.click(f".tile[data-place='{len(after) - 1}'] .down")
+    page.wait(lambda: "disliked" in page.state())
+    page.settled()
+    page.shoot("feedback")
+    page.see(".save input").send_keys("my rockets", Keys.ENTER)
+    page.see(".toast", "@my rockets")
+    judged = page.run("return fetch('/api/marks/qrels').then((answer) => answer.text())")
+    assert "rocket.jpg 1" in judged
+    assert len(judged.splitlines()) == 2
+    refined = page.settled()
+    page.open(q="@my rockets")
+    assert page.settled() == refined
+    page.driver.back()
+    page.driver.back()
+    page.click(".feedback button.button", "Clear")
+    page.gone(".feedback")
+    assert page.settled() == before
+
+
+def test_deep_links_and_back(page: Page) -> None:
+    page.open(q="a cat", all=1)
+    page.settled()
+    page.click(".tile a")
+    page.see(".viewer h2")
+    link = page.driver.current_url
+    page.driver.back()
+    page.gone("dialog.viewer")
+    page.search("a man with a camera")
+    page.settled()
+    page.driver.back()
+    page.wait(lambda: page.see("#q").get_attribute("value") == "a cat")
+    page.driver.forward()
+    page.wait(lambda: page.state()["q"] == ["a man with a camera"])
+    page.driver.get("about:blank")
+    page.driver.get(link)
+    name = page.see(".viewer h2").text
+    assert "cat" in name or "chelsea" in name
+    page.keys(Keys.ESCAPE)
+    page.gone("dialog.viewer")
+    assert page.state() == {"q": ["a cat"], "all": ["1"]}
+    page.window(1280, 300)
+    page.open()
+    page.settled()
+    page.run("scrollTo(0, 500)")
+    page.click("nav a", "Library")
+    page.see("h1", "Library")
+    page.driver.back()
+    page.settled()
+    page.wait(lambda: page.run("return scrollY") == 500)
+
+
+def test_the_keyboard_alone_suffices(page: Page) -> None:
+    page.open()
+    page.settled()
+    page.keys("/")
+    page.keys("a cat", Keys.ENTER)
+    page.wait(lambda: page.state().get("q") == ["a cat"])
+    page.settled()
+    page.keys(Keys.ESCAPE)
+    assert _focused(page) == "0"
+    page.keys(Keys.ARROW_RIGHT)
+    assert _focused(page) == "1"
+    page.keys(Keys.END)
+    last = int(_focused(page))
+    page.keys(Keys.ARROW_UP)
+    assert 0 < int(_focused(page)) < last
+    page.keys(Keys.HOME, Keys.ENTER)
+    first = page.see(".viewer h2").text
+    page.keys(Keys.ARROW_RIGHT)
+    page.wait(lambda: page.see(".viewer h2").text != first)
+    page.keys("w")
+    page.see(".why .hint", "score")
+    page.keys(Keys.ESCAPE)
+    page.gone("dialog.viewer")
+    assert _focused(page) == "1"  # the photo that was looked at last
+    page.keys("?")
+    page.see("#help h2", "Keys")
+    page.shoot("help")
+    page.keys(Keys.ESCAPE)
+    page.gone("#help")
+
+
+def _focused(page: Page) -> str:
+    return page.wait(lambda: page.run("return document.activeElement.closest('.tile')?.dataset.place"))
+
+
+def test_file_names_stay_names(page: Page) -> None:
+    page.open(q="bricks", all=1)
+    names = page.settled()
+    assert HOSTILE in names
+    page.click(f".tile[data-place='{names.index(HOSTILE)}'] a")
+    assert page.see(".viewer h2").text == HOSTILE
+    assert not page.driver.find_elements(By.CSS_SELECTOR, "img[src=x]")
+
+
+def test_fifty_thousand_hits_need_few_elements(page: Page) -> None:
+    page.open()
+    page.settled()
+    script = """
+        const one = document.querySelector("photo-grid");
+        const sha256 = document.querySelector(".tile a").search.match(/[0-9a-f]{64}/)[0];
+        const hits = Array.from({ length: 50000 }, (_, at) => ({ sha256, path: `/${at}.jpg`, rank: at + 1, score: 0,
+          match: null, query: "", width: 300 + (at * 7919) % 500, height: 300, captured_at: null }));
+        const fake = Object.assign(new EventTarget(), { hits, done: true, answer: {}, scroll: 0, more() {} });
+        one.results = fake;
+        scrollTo(0, document.body.scrollHeight / 2);
+        return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done([
+          document.querySelectorAll(".tile").length,
+          Math.min(...[...document.querySelectorAll(".tile")].map((tile) => Number(tile.dataset.place)))]))));
+    """
+    tiles, first = page.run(script)
+    assert 5 < tiles < 150
+    assert 20_000 < first < 30_000
+    rows = page.run("""return import("/static/layout.js").then(({ Rows }) => {
+        const rows = new Rows(1000, 200, 6);
+        const ratios = Array.from({ length: 5000 }, (_, at) => 0.1 + ((at * 7919) % 997) / 200);
+        for (let at = 0; at < 5000; at += 37) rows.append(ratios.slice(at, at + 37));
+        const whole = new Rows(1000, 200, 6);
+        whole.append(ratios);
+        const placed = ({ boxes }) => boxes.map(({ x, y, width }) => [x, y, width]);
+        return [rows.rows, placed(rows), placed(whole)];
+    })""")
+    rows, boxes, whole = rows
+    assert len(boxes) == 5000
+    assert boxes == whole  # page by page or at once
+    for row in rows[:-1]:
+        x, _, width = boxes[row["end"] - 1]
+        assert x + width == pytest.approx(1000)
+        assert 90 < row["height"] <= 400
+
+
+def test_the_readmes_pictures(page: Page, request: pytest.FixtureRequest) -> None:
+    from PIL import Image
+
+    page.window(1180, 700)
+    page.open(q="a cup of coffee on a table")
+    page.settled()
+    page.run("document.querySelector('.tile a').focus()")
+    page.keys("w")
+    page.see(".why .hint", "box")
+    page.wait(lambda: _painted(page) > 0)
+    shot = page.shoot("readme")
+    with Image.open(shot) as image:
+        assert image.size == (1180, 700)
+        if request.config.getoption("--update"):
+            file = Path(__file__).resolve().parents[2] / "docs" / "images" / "page.webp"
+            image.convert("RGB").save(file, quality=82, method=6)
+            assert file.stat().st_size < 300_000

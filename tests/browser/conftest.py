@@ -33,7 +33,7 @@ HOSTILE = "<img src=x onerror=alert(1)> &amp; 'brick'.png"
 
 @pytest.fixture(scope="session")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Photos:
-    """Photographs in two folders: one has a copy, one a hostile name, two have a date and a camera; a file is broken."""
+    """Photographs in two folders: one has a copy, one a hostile name, two have date and camera; a file is broken."""
     folder = tmp_path_factory.mktemp("browser") / "photos"
     code = (
         f"import sys; sys.path.insert(0, 'examples'); import demo, pathlib; demo.collect(pathlib.Path({str(folder)!r}))"

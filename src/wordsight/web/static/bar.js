@@ -17,6 +17,7 @@ let drawnFor = null;
 let suggestions = []; // {kind, text}
 let chosen = -1;
 let open = false;
+let wanted = false; // nobody wants suggestions after Enter or Escape
 
 /** Draw the bar for a page; the box says what the address asks for. */
 export function renderBar(path, current) {
@@ -38,7 +39,7 @@ function draw() {
           placeholder="Describe a photo" aria-label="Describe a photo" role="combobox" aria-autocomplete="list"
           aria-controls="suggestions" aria-expanded=${open} aria-keyshortcuts="/"
           aria-activedescendant=${chosen >= 0 ? `suggestion-${chosen}` : nothing}
-          @focus=${suggest} @input=${suggestSoon} @keydown=${key}>
+          @focus=${() => want(false)} @input=${() => want(true)} @keydown=${key}>
         <kbd aria-hidden="true">/</kbd>
         <label class="tool" title="Search by a picture: choose, drop or paste one">
           ${icon("picture")}<span class="unseen">Search by a picture</span>
@@ -64,10 +65,11 @@ function suggestion({ kind, text }, place) {
 }
 
 async function suggest() {
+  if (!wanted) return;
   const typed = input().value;
-  const wanted = typed === shown(state.q) ? "" : typed; // all, while nothing new was typed
-  const found = await get("/api/suggestions", { q: wanted, ...(state.encoder && { encoder: state.encoder }) }).catch(() => null);
-  if (!found || document.activeElement !== input() || input().value !== typed) return;
+  const prefix = typed === shown(state.q) ? "" : typed; // all, while nothing new was typed
+  const found = await get("/api/suggestions", { q: prefix, ...(state.encoder && { encoder: state.encoder }) }).catch(() => null);
+  if (!found || !wanted || document.activeElement !== input() || input().value !== typed) return;
   suggestions = [
     ...found.saved.map((text) => ({ kind: "saved", text: text.startsWith("@") ? text : `@${text}` })),
     ...found.recent.map((text) => ({ kind: "recent", text })),
@@ -79,6 +81,11 @@ async function suggest() {
 }
 
 const suggestSoon = paused(suggest, 80);
+
+function want(soon) {
+  wanted = true;
+  (soon ? suggestSoon : suggest)();
+}
 
 function key(event) {
   if (event.key === "ArrowDown" || event.key === "ArrowUp") {
@@ -101,7 +108,7 @@ function left(event) {
 }
 
 function close() {
-  open = false;
+  open = wanted = false;
   chosen = -1;
   draw();
 }

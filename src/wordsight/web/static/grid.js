@@ -19,7 +19,11 @@ class PhotoGrid extends HTMLElement {
   #marks = { liked: [], disliked: [] };
   #divided = false;
   #changed = () => this.#update();
-  #scrolled = () => requestAnimationFrame(() => this.#draw());
+  #wanted = null; // the hit that had the keyboard when other results came
+  #scrolled = () => {
+    if (this.#results) this.#results.scroll = scrollY;
+    requestAnimationFrame(() => this.#draw());
+  };
   #sized = new ResizeObserver(() => this.#resize());
 
   connectedCallback() {
@@ -29,6 +33,7 @@ class PhotoGrid extends HTMLElement {
     this.addEventListener("keydown", (event) => this.#key(event));
     this.addEventListener("focusin", (event) => this.#focused(event));
     this.#sized.observe(this);
+    if (this.#results) this.#begin();
   }
 
   disconnectedCallback() {
@@ -42,15 +47,11 @@ class PhotoGrid extends HTMLElement {
     if (results === this.#results) return;
     if (this.#results) {
       this.#results.removeEventListener("change", this.#changed);
-      this.#results.scroll = scrollY;
+      this.#wanted = this.contains(document.activeElement) ? this.#results.hits[this.#active]?.sha256 : null;
     }
     this.#results = results;
     this.#clear();
-    if (!results) return;
-    results.addEventListener("change", this.#changed);
-    this.#update();
-    scrollTo(0, results.scroll);
-    results.more();
+    if (results && this.isConnected) this.#begin();
   }
 
   /** What was said of hits: `{liked, disliked}`, SHA-256. */
@@ -64,6 +65,14 @@ class PhotoGrid extends HTMLElement {
     const hits = this.#results?.hits ?? [];
     const place = sha256 ? hits.findIndex((hit) => hit.sha256 === sha256) : this.#active;
     if (hits.length) this.#focus(Math.max(0, place));
+  }
+
+  #begin() {
+    const { scroll } = this.#results; // before other scrolling is taken for the user's
+    this.#results.addEventListener("change", this.#changed);
+    this.#update();
+    scrollTo(0, scroll);
+    this.#results.more();
   }
 
   #clear() {
@@ -99,6 +108,10 @@ class PhotoGrid extends HTMLElement {
     this.#append(hits.slice(this.#laid));
     this.style.height = `${this.#rows.height}px`;
     this.#draw();
+    if (this.#wanted && hits.length) {
+      this.focusHit(this.#wanted);
+      this.#wanted = null;
+    }
   }
 
   #append(hits) {

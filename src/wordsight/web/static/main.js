@@ -25,6 +25,7 @@ async function show() {
     shown?.page.leave?.();
     main.replaceChildren();
     delete main._$litPart$; // another page draws here now
+    if (shown) scrollTo(0, 0);
     shown = { path, page };
     document.body.dataset.page = path.slice(1) || "search";
   }

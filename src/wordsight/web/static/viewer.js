@@ -17,6 +17,7 @@ const dialog = document.getElementById("viewer");
 let state = null;
 let known = null; // what the service tells of the photo: {sha256, width, height, files}
 let failed = null;
+let at = -1; // the place it was turned to
 
 dialog.addEventListener("cancel", (event) => (event.preventDefault(), close()));
 dialog.addEventListener("keydown", key);
@@ -58,7 +59,7 @@ async function load(sha256) {
 }
 
 const hits = () => resultsOf(searchOf(state)).hits;
-const hit = () => hits().find(({ sha256 }) => sha256 === state.photo) ?? null;
+const hit = () => hits()[place()] ?? null;
 const spoken = () => (hit() ? format.spoken(hit()) : "Photo");
 const question = () => firstText(resultsOf(searchOf(read())).answer?.terms ?? []) || " ";
 
@@ -90,19 +91,31 @@ const path = () => hit()?.path ?? known?.files[0]?.path;
 const nameOf = () => (path() ? format.name(path()) : known?.upload ? "The picture you sent" : "Photo");
 
 function beside(step, which, label) {
-  const list = hits();
-  const place = list.findIndex(({ sha256 }) => sha256 === state.photo);
-  const next = place < 0 ? null : list[place + step];
-  if (!next) return nothing;
+  if (next(step) < 0) return nothing;
   return html`<button class="turn ${which}" aria-label=${label} @click=${() => turn(step)}>${icon(which)}</button>`;
 }
 
+/** The place of another photo before or after this one: copies of it are passed over. -1: there is none. */
+function next(step) {
+  const list = hits();
+  let to = place();
+  if (to < 0) return -1;
+  while (list[to]?.sha256 === state.photo) to += step;
+  return list[to] ? to : -1;
+}
+
+/** The place of the photo among the hits: of several copies the one that was turned to. */
+function place() {
+  const list = hits();
+  return list[at]?.sha256 === state.photo ? at : list.findIndex(({ sha256 }) => sha256 === state.photo);
+}
+
 function turn(step) {
-  const results = resultsOf(searchOf(state));
-  const place = results.hits.findIndex(({ sha256 }) => sha256 === state.photo);
-  const next = place < 0 ? null : results.hits[place + step];
-  if (next) go({ photo: next.sha256 }, { replace: true });
-  if (place + step > results.hits.length - 10) results.more();
+  const to = next(step);
+  if (to < 0) return;
+  at = to;
+  go({ photo: hits()[to].sha256 }, { replace: true });
+  if (to > hits().length - 10) resultsOf(searchOf(state)).more();
 }
 
 function actions() {

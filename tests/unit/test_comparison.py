@@ -23,7 +23,7 @@ from wordsight.comparison.advice import crossing, summarised
 from wordsight.comparison.material import Material
 from wordsight.comparison.report import plots as plots_module
 from wordsight.comparison.report import write_report
-from wordsight.comparison.report.text import latex
+from wordsight.comparison.report.text import latex, markdown
 from wordsight.comparison.results import Curve, Difference, Point
 from wordsight.comparison.workbench import Workbench
 from wordsight.errors import BadInput
@@ -108,6 +108,20 @@ def test_the_base_of_a_comparison_is_what_evaluate_measures(made: tuple[Comparis
         alone = run_task(material.task, load_encoder(encoder)).measures
         for measure in ("mAP", "accuracy", "P@10"):
             assert found.engine(name).means[measure] == pytest.approx(alone[measure], abs=1e-6), (name, measure)
+
+
+def test_match_estimates_are_judged_as_evaluate_does(made: tuple[Comparison, Path], material: Material) -> None:
+    found, _ = made
+    trust = found.engine("colours").estimates
+    alone = run_task(material.task, load_encoder("colours"), estimates=True).estimates
+    assert trust is not None
+    assert alone is not None
+    assert trust.shown.count == alone.count == 4 * 10
+    assert trust.pairs.count == 4 * 32
+    assert trust.shown.error == pytest.approx(alone.error, abs=1e-4)
+    assert found.engine("classical").estimates is None
+    assert "match estimates of colours err by" in " ".join(found.summary)
+    assert f"colours {trust.shown.error * 100:.1f} % over these 40 hits" in markdown(found)
 
 
 def test_scenarios_become_curves(made: tuple[Comparison, Path]) -> None:
@@ -314,3 +328,29 @@ def test_advice_follows_from_the_numbers(made: tuple[Comparison, Path]) -> None:
     assert "under 50 exemplars of each use colours; from 50 on colours and classical cannot be told apart" in unsure
     reached = advised(found, 0.3, 0.4, 0.2, 0.1, 0.2, 0.3, 0.4)
     assert "under 10 exemplars of each use colours; from 10 on" in reached
+
+
+def fused_advice(made: Comparison, fused: float, p: float) -> str:
+    """Return what is said about a fusion of this quality beside engines of 0.5 and 0.7; ``p`` is that of the second."""
+    qualities = {"classical": 0.5, "colours": 0.7, "score fusion": fused, "rank fusion": 0.1}
+    engines = [dataclasses.replace(e, means={**e.means, "mAP": qualities[e.name]}) for e in made.engines]
+    tests = [
+        Difference("mAP", "queries", 4, "score fusion", other, fused - qualities[other], -1, 1, each, each, 0.5)
+        for other, each in (("classical", 0.01), ("colours", p))
+    ]
+    changed = dataclasses.replace(made, engines=tuple(engines), tests=tuple(tests), curves=())
+    return next(sentence for sentence in summarised(changed) if sentence.startswith("Fusing"))
+
+
+def test_a_fusion_is_tested_against_each_engine(made: tuple[Comparison, Path]) -> None:
+    both = fused_advice(made[0], 0.9, 0.02)
+    assert both.startswith(
+        "Fusing beats each engine alone: score fusion reaches mAP 90.0 %, more than classical (50.0 %, "
+    )
+    assert "p = 0.010 after correction) and colours (70.0 %, p = 0.020 after correction)" in both
+    one = fused_advice(made[0], 0.75, 0.3)
+    assert one.startswith("Fusing does not beat each engine alone")
+    assert "more than classical (50.0 %, p = 0.010 after correction), not told apart from colours (70.0 %)" in one
+    harm = fused_advice(made[0], 0.6, 0.02)
+    assert harm.startswith("Fusing does harm here")
+    assert "less than colours (70.0 %, p = 0.020" in harm

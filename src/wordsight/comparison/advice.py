@@ -10,12 +10,13 @@ from wordsight.comparison.wording import chance, percent
 
 SIGNIFICANT = 0.05
 _CLEARLY = 1.5  # a cost is told as a difference from this ratio on
+_NOTICED = 0.05
 
 
 def summarised(found: Comparison) -> tuple[str, ...]:
     """Return the sentences of the summary, the most important first."""
     parts = (_advice(found), _quality(found), _exemplars(found), _cost(found), _fusion(found), _robustness(found))
-    return tuple(sentence for part in (*parts, _unseen(found)) for sentence in part)
+    return tuple(sentence for part in (*parts, _unseen(found), _estimates(found)) for sentence in part)
 
 
 def best_of(found: Comparison, kind: str) -> EngineResult | None:
@@ -140,25 +141,46 @@ def _cost(found: Comparison) -> Iterator[str]:
 
 
 def _fusion(found: Comparison) -> Iterator[str]:
-    """Say whether fusing the engines beats the best of them."""
+    """Say which engines the better fusion beats, each tested by itself, and which it falls behind."""
     main = found.task.main
     fusion = best_of(found, "fusion")
     single = [engine for engine in found.engines if engine.kind != "fusion"]
     if fusion is None or len(single) < 2:
         return
-    best = max(single, key=lambda engine: engine.means[main])
-    test = test_of(found, fusion.name, best.name)
-    gain = fusion.means[main] - best.means[main]
-    told = f"{fusion.name} reaches {main} {percent(fusion.means[main])}, {best.name} alone {percent(best.means[main])}"
-    if test is None or test.p_holm >= SIGNIFICANT:
-        yield f"Fusion beats no single engine beyond chance: {told}."
-    elif gain > 0:
+    beaten: list[str] = []
+    better: list[str] = []
+    unclear: list[str] = []
+    for engine in sorted(single, key=lambda engine: engine.means[main]):
+        test = test_of(found, fusion.name, engine.name)
+        said = f"{engine.name} ({percent(engine.means[main])}"
+        if test is None or test.p_holm >= SIGNIFICANT:
+            unclear.append(f"{said})")
+        else:
+            behind = fusion.means[main] < engine.means[main]
+            (better if behind else beaten).append(f"{said}, {chance(test.p_holm)} after correction)")
+    reached = f"{fusion.name} reaches {main} {percent(fusion.means[main])}"
+    if not better and not unclear:
+        yield f"Fusing beats each engine alone: {reached}, more than {' and '.join(beaten)}; search with --fuse."
+        return
+    parts = (("more than", beaten), ("not told apart from", unclear), ("less than", better))
+    told = ", ".join(f"{how} {' and '.join(names)}" for how, names in parts if names)
+    yield f"{'Fusing does harm here' if better else 'Fusing does not beat each engine alone'}: {reached}, {told}."
+
+
+def _estimates(found: Comparison) -> Iterator[str]:
+    """Say how far the match estimates of the first hits are from the truth."""
+    for engine in found.engines:
+        if engine.estimates is None:
+            continue
+        shown = engine.estimates.shown
+        promised = sum(each.count * (each.estimate or 0) for each in shown.bins) / shown.count
+        right = sum(each.count * (each.right or 0) for each in shown.bins) / shown.count
+        bias = "too cautious" if right > promised else "too sure"
+        off = f", {bias} here" if abs(right - promised) >= _NOTICED else ""
         yield (
-            f"Fusing the engines beats either: {told} ({chance(test.p_holm)} after correction); index with both and "
-            "search with --fuse."
+            f"The match estimates of {engine.name} err by {shown.error * 100:.0f} points on the first ten hits of a "
+            f"query: they promise {percent(promised)}, and {percent(right)} are right{off}."
         )
-    else:
-        yield f"Fusion does harm here: {told} ({chance(test.p_holm)} after correction)."
 
 
 def _robustness(found: Comparison) -> Iterator[str]:

@@ -28,6 +28,7 @@ from wordsight.types import Embeddings
 _MORE_PICTURES = 2_000  # without labels, for codebooks, as `wordsight fit` takes
 _PART = 32  # pictures that a thread describes at a time
 _COPIES = 2  # a picture and its mirror image
+_KEPT = 64  # fitted engines, a megabyte or two each: three scenarios ask for the same ones
 
 
 class Variations:
@@ -42,7 +43,7 @@ class Variations:
         self._preset = preset_of(self._images)
         self._features: dict[Planned, Feature] = {}
         self._blocks: dict[Planned, Embeddings] = {}
-        self._fitted = lru_cache(maxsize=4)(self._fit)
+        self._fitted = lru_cache(maxsize=_KEPT)(self._fit)
         # Several experiments in a row ask for parts of one gallery.
         self._last: tuple[ClusterModel | None, Sequence[TaskImage], Corruption | None, Embeddings] = (
             None,

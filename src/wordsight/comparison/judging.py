@@ -19,7 +19,7 @@ from wordsight.comparison.measuring import (
     precision_curve,
     truth,
 )
-from wordsight.comparison.results import Difference, Disagreement, EngineResult, QueryHits
+from wordsight.comparison.results import Difference, Disagreement, EngineResult, QueryHits, Trust
 from wordsight.comparison.workbench import Scored
 from wordsight.datasets.task import TaskKind
 from wordsight.errors import BadInput
@@ -27,6 +27,7 @@ from wordsight.evaluation.disagreement import picture_disagreements, query_disag
 from wordsight.evaluation.measures import parse
 from wordsight.evaluation.original import original_protocol
 from wordsight.evaluation.reliability import reliability
+from wordsight.evaluation.rules import TopK
 from wordsight.evaluation.statistics import Interval, bootstrap_interval, holm, paired_test
 from wordsight.fusion import Fusion, fuse
 
@@ -36,6 +37,7 @@ FUSIONS = {"rank fusion": Fusion.RRF, "score fusion": Fusion.ZSCORE}
 _SHOWN_QUERIES = 5
 _SHOWN_PICTURES = 6
 _SHOWN_PAIRS = 12
+_SHOWN_HITS = 10  # of a query whose match estimates are judged, as `wordsight evaluate --estimates` does
 _EXTREMES = 3  # or fewer, so that no query is among the best and the worst
 
 
@@ -71,7 +73,7 @@ def judged(name: str, kind: str, scored: Scored, *, fingerprint: str, about: str
         confusion=[[round(share, 4) for share in row] for row in confusion(scored)] if labelled else None,
         original=_original(scored) if labelled else None,
         cut=cut(scored, best_threshold(scored)) if labelled else None,
-        calibration=_calibration(scored) if labelled else None,
+        estimates=_trust(scored) if labelled else None,
         best=tuple(_hits(scored, query, value) for query, value in ordered[:few]),
         worst=tuple(_hits(scored, query, value) for query, value in ordered[: -few - 1 : -1]),
         cost=cost,
@@ -141,11 +143,13 @@ def _original(scored: Scored) -> dict[str, Interval] | None:
     return {name: _rounded(interval) for name, interval in result.intervals().items()}
 
 
-def _calibration(scored: Scored) -> float | None:
+def _trust(scored: Scored) -> Trust | None:
     if scored.estimates is None:
         return None
     judged = truth(scored.task)
-    return round(reliability(scored.estimates[judged.counted], judged.relevant[judged.counted]).error, 5)
+    first = TopK(_SHOWN_HITS).select(np.where(judged.counted, scored.scores, -np.inf)) & judged.counted
+    over = (reliability(scored.estimates[pairs], judged.relevant[pairs]) for pairs in (first, judged.counted))
+    return Trust(*over)
 
 
 def _rounded(interval: Interval) -> Interval:

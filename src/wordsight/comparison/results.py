@@ -10,6 +10,7 @@ from wordsight.comparison.cost import Cost
 from wordsight.comparison.measuring import Cut
 from wordsight.comparison.scenarios import Value
 from wordsight.evaluation.disagreement import PictureDisagreement, QueryDisagreement
+from wordsight.evaluation.reliability import Reliability
 from wordsight.evaluation.statistics import Interval
 
 FORMAT = 1
@@ -38,13 +39,25 @@ class QueryHits:
 
 
 @dataclass(frozen=True, slots=True)
+class Trust:
+    """How far the match estimates of an engine can be trusted.
+
+    ``shown``: over the first ten hits of each query, which is what a search shows; ``pairs``: over all pairs of query
+    and picture, most of which are easy.
+    """
+
+    shown: Reliability
+    pairs: Reliability
+
+
+@dataclass(frozen=True, slots=True)
 class EngineResult:
     """One engine under the conditions of the task. ``kind``: "learned", "classical" or "fusion".
 
     ``means``: measure -> value; ``intervals`` of the main measure and of the accuracy. ``per_query``: query -> value of
     the main measure. ``curve``: precision at 21 recalls. For tasks with labels: ``confusion``, rows are true labels;
-    ``original``, the original protocol; ``cut``, the threshold with the best F1; ``calibration``, the expected error
-    of the match estimate of engines that have one. ``best``, ``worst``: queries and what was found for them.
+    ``original``, the original protocol; ``cut``, the threshold with the best F1; ``estimates``, of engines that say
+    how likely a match is. ``best``, ``worst``: queries and what was found for them.
     """
 
     name: str
@@ -58,7 +71,7 @@ class EngineResult:
     confusion: list[list[float]] | None
     original: Mapping[str, Interval] | None
     cut: Cut | None
-    calibration: float | None
+    estimates: Trust | None
     best: tuple[QueryHits, ...]
     worst: tuple[QueryHits, ...]
     cost: Cost | None

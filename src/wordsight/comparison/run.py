@@ -223,6 +223,7 @@ class _Run:
         measure = scenario.measure or main_measure(self._material.task.kind)
         able = self._lines(scenario)
         lines = {}
+        self._fit_ahead(scenario)
         for name in able:
             points = []
             for at, value in scenario.places(self._material.limits):
@@ -235,6 +236,17 @@ class _Run:
         return Curve(
             scenario.name, scenario.question, scenario.axis, measure, fixed, scenario.logarithmic, lines, still
         )
+
+    def _fit_ahead(self, scenario: Scenario) -> None:
+        """Fit what the scenario needs and is not kept; a threshold is laid on answers that are there."""
+        missing = [
+            setup
+            for setup in self._setups(scenario)
+            if setup.accepted is None and self._store.result(setup.key(self._context(setup.engine))) is None
+        ]
+        if any(setup.engine == CLASSICAL for setup in missing):
+            self._step(f"{scenario.name}: fitting")
+            self._bench.fit_ahead(missing)
 
     def _cell(self, scenario: Scenario, setup: Setup, answers: Mapping[str, Scored]) -> dict[str, float]:
         """Return the figures of one experiment, made or kept."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -85,6 +86,16 @@ class Workbench:
         if setup.wording == "label":
             return True
         return all(query.texts[0] in WORDINGS for query in self.material.task.queries)
+
+    def fit_ahead(self, setups: Sequence[Setup]) -> None:
+        """Fit the classical engine as the setups ask, several at a time: each fit keeps to one core."""
+        asked = [(setup, self._task(setup)[1]) for setup in setups if setup.engine == CLASSICAL]
+        if not asked:
+            return
+        fit = self.variations.model
+        with ThreadPoolExecutor(max(1, self._threads)) as pool:
+            for each in [pool.submit(fit, setup, labels) for setup, labels in asked]:
+                each.result()
 
     def run(self, setup: Setup) -> Scored:
         """Return what the engine of the setup answers under its conditions."""

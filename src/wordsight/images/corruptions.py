@@ -32,6 +32,7 @@ Pixels: TypeAlias = NDArray[np.floating[Any]]
 STRENGTHS = (1, 2, 3, 4, 5)
 _REFERENCE_SIDE = 224
 _GREY = 0.5
+_EVENLY = np.full(3, 1 / 3, np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,7 @@ def _snow(pixels: Pixels, level: int, rng: np.random.Generator) -> Pixels:
     flakes = np.where(flakes < threshold, 0, np.clip(flakes, 0, 1))
     angle = rng.uniform(-135, -45)
     flakes = _streaked(flakes, length * _scale(pixels), angle)
-    grey = pixels.mean(axis=2, keepdims=True)
+    grey = (pixels @ _EVENLY)[..., None]
     whitened = np.maximum(pixels, grey * 1.5 + 0.5)
     return np.asarray(keep * pixels + (1 - keep) * whitened + flakes[..., None] + flakes[::-1, ::-1, None])
 

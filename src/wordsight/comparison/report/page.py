@@ -7,7 +7,7 @@ from html import escape
 
 from wordsight.comparison.report import style
 from wordsight.comparison.report.plots import EXTRA, Plot
-from wordsight.comparison.report.tables import Table, costs, facts, original, quality, scenario, tests
+from wordsight.comparison.report.tables import Table, costs, facts, original, quality, scenario, tests, trust
 from wordsight.comparison.results import Comparison, Disagreement, EngineResult, QueryHits
 from wordsight.comparison.wording import percent
 from wordsight.evaluation.disagreement import PictureDisagreement
@@ -87,6 +87,9 @@ def _quality(found: Comparison, drawn: Mapping[str, Plot]) -> Iterator[str]:
     yield _figure(drawn.get("precision"), "Precision over recall, mean over the queries (interpolated)")
     yield f"<h3>{_text(tests(found).title)}</h3>\n"
     yield _table(tests(found))
+    if trust(found).rows:
+        yield f"<h3>{_text(trust(found).title)}</h3>\n"
+        yield _table(trust(found))
     if not drawn:
         yield f'<p class="note">Plots were left out: they need <code>pip install "wordsight[{EXTRA}]"</code>.</p>\n'
 

@@ -27,7 +27,7 @@ class Table:
 
 def tables(found: Comparison) -> list[Table]:
     """Return all tables of the report that have rows."""
-    made = [quality(found), tests(found), original(found), costs(found), *map(scenario, found.curves)]
+    made = [quality(found), tests(found), trust(found), original(found), costs(found), *map(scenario, found.curves)]
     return [table for table in made if table.rows]
 
 
@@ -35,16 +35,14 @@ def quality(found: Comparison) -> Table:
     """Return the measures of every engine."""
     measures = list(dict.fromkeys(name for engine in found.engines for name in engine.means))
     rows = tuple(
-        (engine.name, *(_with_interval(engine, name) for name in measures), _f1(engine), _calibration(engine))
-        for engine in found.engines
+        (engine.name, *(_with_interval(engine, name) for name in measures), _f1(engine)) for engine in found.engines
     )
     note = (
         f"Whole gallery, all queries. In brackets the 95 % bootstrap interval (BCa): of {found.task.main} over the "
         "queries, of the accuracy over the pictures. best F1: the threshold on the score that does best, chosen on "
-        "these pictures, so it is an upper bound. Calibration: the expected error of the match estimate that a search "
-        "shows, over all pairs of query and picture, of engines that have one; lower is better."
+        "these pictures, so it is an upper bound."
     )
-    header = ("engine", *measures, "best F1", "calibration")
+    header = ("engine", *measures, "best F1")
     return Table("quality", "How well they find", header, rows, note)
 
 
@@ -69,6 +67,28 @@ def tests(found: Comparison) -> Table:
     )
     header = ("engines", "measure", "over", "difference", "p", "p, corrected", "effect")
     return Table("tests", "Are the differences more than chance?", header, rows, note)
+
+
+def trust(found: Comparison) -> Table:
+    """Return what the match estimates of the first hits promise, and what holds."""
+    able = [(engine.name, engine.estimates) for engine in found.engines if engine.estimates is not None]
+    rows = tuple(
+        (name, f"{each.low:.1f} to {each.high:.1f}", f"{each.count:,}", percent(each.estimate), percent(each.right))
+        for name, known in able
+        for each in known.shown.bins
+        if each.estimate is not None and each.right is not None
+    )
+    errors = "; ".join(
+        f"{name} {percent(known.shown.error)} over these {known.shown.count:,} hits, {percent(known.pairs.error)} over "
+        f"all {known.pairs.count:,} pairs of query and picture, most of which are easy"
+        for name, known in able
+    )
+    note = (
+        "The match estimate that a search shows, for the first ten hits of each query: what it promises and the share "
+        f"that is right. Expected calibration error (the mean gap, lower is better): {errors}."
+    )
+    header = ("engine", "estimate", "hits", "promised, mean", "right")
+    return Table("trust", "How far can the match estimate be trusted?", header, rows, note)
 
 
 def original(found: Comparison) -> Table:
@@ -138,10 +158,6 @@ def _interval(interval: Interval) -> str:
 
 def _f1(engine: EngineResult) -> str:
     return "-" if engine.cut is None else percent(engine.cut.f1)
-
-
-def _calibration(engine: EngineResult) -> str:
-    return "-" if engine.calibration is None else percent(engine.calibration)
 
 
 def _spread(value: float, low: float, high: float, draws: int) -> str:

@@ -44,7 +44,8 @@ _MEASURES: Mapping[TaskKind, tuple[str, ...]] = {
 _SCORE_RULES = {Metric.COSINE: "cosine", Metric.EUCLIDEAN: "minus Euclidean distance"}
 _RAW = "raw (no softmax over the queries)"
 _SHOWN = 10  # hits of a query, as a search shows unless told otherwise
-_EXEMPLAR = "it is an exemplar of this encoder"
+EXEMPLAR = "it is an exemplar of this encoder"
+"""Why a picture is refused as part of a gallery."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,11 @@ class TaskResult:
         return self.evaluation.means()
 
     @property
+    def refused(self) -> tuple[str, ...]:
+        """The pictures that were refused as gallery: the encoder was fitted on them."""
+        return tuple(image for image, reason in self.skipped.items() if reason == EXEMPLAR)
+
+    @property
     def judgements(self) -> Judgements:
         """What is right, as masks of the shape of ``scores``."""
         return judgements(self.query_ids, self.image_ids, self.task.qrels)
@@ -100,6 +106,7 @@ class TaskResult:
             "measures": self.measures,
             "intervals": {name: [interval.low, interval.high] for name, interval in intervals.items()},
             "skipped": len(self.skipped),
+            "refused": len(self.refused),
             "left_out": len(self.evaluation.left_out),
             "missing": len(self.evaluation.missing),
             "seconds": round(self.seconds, 3),
@@ -107,7 +114,9 @@ class TaskResult:
         }
         if self.estimates is not None:
             content["estimates"] = asdict(self.estimates)
-        return content | ({"per_query": self.evaluation.per_query()} if per_query else {})
+        if per_query:
+            content |= {"per_query": self.evaluation.per_query(), "skipped_images": dict(self.skipped)}
+        return content
 
 
 def run_task(
@@ -125,8 +134,8 @@ def run_task(
     """Measure how well ``encoder`` does on ``task``.
 
     Labels are put into each of the ``prompts`` (None: the encoder's own) at "{}" and the vectors averaged; a closed
-    encoder gets them bare, and captions are taken as they are. Pictures that cannot be read, and those the encoder was
-    fitted on, are skipped, with their captions. ``measures`` None: those that suit the kind of task. ``softmax`` None:
+    encoder gets them bare, and captions are taken as they are. Pictures that cannot be read are skipped, with their
+    captions; so are those the encoder was fitted on, which are refused as gallery (``TaskResult.refused``). ``measures`` None: those that suit the kind of task. ``softmax`` None:
     raw scores; a number: the logarithm of a softmax over the labels of that many times the score. With ``abstain``,
     labels that a closed encoder does not know have no answer, which counts as 0. ``estimates``: also compare the match
     estimates that a search would give with what is right.
@@ -238,7 +247,7 @@ def _exemplars_in(task: RetrievalTask, encoder: Encoder, threads: int) -> dict[s
     if not isinstance(encoder, FittedEncoder) or not encoder.exemplars:
         return {}
     keys, _ = survey(task.images, threads=threads)
-    known = {image: _EXEMPLAR for image, key in keys.items() if key in encoder.exemplars}
+    known = {image: EXEMPLAR for image, key in keys.items() if key in encoder.exemplars}
     if len(known) == len(task.images):
         raise BadInput(
             f"{encoder.name} was fitted on every picture of {task.name} ({task.split}): measure it on others"

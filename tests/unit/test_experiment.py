@@ -256,6 +256,8 @@ def test_pictures_that_an_encoder_was_fitted_on_are_left_out():
     result = run_task(SINGLE, FittedColours())
     assert result.image_ids == ("3", "5")
     assert result.skipped == dict.fromkeys("124", "it is an exemplar of this encoder")
+    assert result.refused == ("1", "2", "4")
+    assert result.as_json(per_query=True)["skipped_images"] == result.skipped
     only_red = task_of(TaskKind.SINGLE_LABEL, {"red": "red"}, {"1": "red"}, {"red": "1"})
     with pytest.raises(BadInput, match="fitted on every picture of toy"):
         run_task(only_red, FittedColours())
@@ -305,6 +307,9 @@ def test_results_of_different_tasks_are_not_fused():
 # --- The command ------------------------------------------------------------------------------------------------------
 
 
+UNREAD = "1 of 6 pictures could not be read (blue/9.png); the figures are those of the other 5\n"
+
+
 @pytest.fixture
 def cli(monkeypatch):
     monkeypatch.setattr("wordsight.registry.load_encoder", lambda name: {"colours": ColourEncoder()}[name])
@@ -314,7 +319,7 @@ def cli(monkeypatch):
     def run(*arguments: object) -> str:
         outcome = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
         assert outcome.exit_code == 0, outcome.output
-        assert outcome.stderr == ""
+        assert outcome.stderr in ("", UNREAD)
         return outcome.stdout
 
     return run
@@ -355,6 +360,7 @@ def test_the_json_object(cli, folders):
         "n_queries": 2,
         "n_images": 5,
         "skipped": 1,
+        "refused": 0,
         "left_out": 0,
         "missing": 0,
         "settings": {

@@ -64,8 +64,11 @@ def test_class_folders_are_evaluated_on_the_pictures_that_were_not_fitted_on(cla
     output = tmp_path / "mine.wsc"
     run(classes, "--features", "colour", "-n", 3, "-o", output)
     words = ["evaluate", "--task", "folder", "--root", str(classes), "--encoder", str(output), "--json"]
-    found = json.loads(CliRunner().invoke(app, words, catch_exceptions=False).stdout)
-    assert (found["n_images"], found["skipped"], found["measures"]["accuracy"]) == (3, 9, 1.0)
+    outcome = CliRunner().invoke(app, words, catch_exceptions=False)
+    found = json.loads(outcome.stdout)
+    assert (found["n_images"], found["skipped"], found["refused"]) == (3, 9, 9)
+    assert found["measures"]["accuracy"] == 1.0
+    assert "9 of 12 pictures are refused as gallery (" in outcome.stderr
     run(classes, "--features", "colour", "-o", output)
     error = CliRunner().invoke(app, words).exception
     assert isinstance(error, WordsightError)

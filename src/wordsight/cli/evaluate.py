@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypedDict, Unpack
 
 import typer
 
+from wordsight.cli.options import notice
 from wordsight.cli.progress import progress_bar
 from wordsight.errors import BadInput
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 
 _RUN_MEASURES = ("AP", "RR", "Rprec", "P@10", "nDCG@10", "Success@1", "Success@5", "Success@10", "R@100")
+
+
+_NAMED = 3  # of the pictures that were left out; --per-query lists all of them
 
 
 class TaskOptions(TypedDict):
@@ -131,6 +135,7 @@ def evaluate(
                 abstain=abstain,
                 estimates=estimates,
             )
+            _tell_skipped(result)
             _write_files(result, write_run, write_qrels)
             report = scene | result.as_json(per_query=per_query)
             if rule is not None and decision is not None:
@@ -183,6 +188,23 @@ def _measure(task: RetrievalTask, encoder: str, **options: Unpack[TaskOptions]) 
 
     with progress_bar("reading pictures") as progress:
         return run_task(task, load_encoder(encoder), progress=progress, **options)
+
+
+def _tell_skipped(result: TaskResult) -> None:
+    """Say on stderr which pictures the figures are without."""
+    refused = frozenset(result.refused)
+    unread = [image for image in result.skipped if image not in refused]
+    of = f"of {len(result.skipped) + len(result.task.images):,} pictures"
+    left = f"the figures are those of the other {len(result.task.images):,}"
+    if refused:
+        why = f"{result.encoder} was fitted on them and would only remember"
+        notice(f"{len(refused):,} {of} are refused as gallery ({_some(result.refused)}): {why}; {left}")
+    if unread:
+        notice(f"{len(unread):,} {of} could not be read ({_some(unread)}); {left}")
+
+
+def _some(images: Sequence[str]) -> str:
+    return ", ".join(images[:_NAMED]) + (", ..." if len(images) > _NAMED else "")
 
 
 def _decided(result: TaskResult, rule: Selection, per_query: bool) -> dict[str, object]:
@@ -247,6 +269,9 @@ def _print_part(report: Mapping[str, object], console: Console) -> None:
             console.print(_table("measure", value, report.get("intervals")))
         elif key == "bins" and isinstance(value, list | tuple):
             console.print(_bins(value))
+        elif key == "skipped_images" and isinstance(value, dict):
+            for image, reason in value.items():
+                console.print(f"skipped {image}: {reason}")
         elif key == "per_query" and isinstance(value, dict):
             for name, values in value.items():
                 console.print(_table(name, values))

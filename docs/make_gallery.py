@@ -14,7 +14,7 @@ from PIL import Image
 
 from wordsight.cli.explained import to_view
 from wordsight.drawing import View, encode, figure
-from wordsight.explain import ViewExplainer, explainer, methods_of
+from wordsight.explain import ViewExplainer, best_threshold, explainer, methods_of
 from wordsight.registry import load_encoder
 from wordsight.why import Estimator, Explained, main_boxes, with_options
 
@@ -72,12 +72,19 @@ def collage(photos: Sequence[Image.Image], size: tuple[int, int] = (320, 240)) -
 
 def views(image: Image.Image, name: str, texts: Sequence[str], how: ViewExplainer | None = None) -> list[View]:
     """Return a view for each text, captioned with score and match estimate."""
-    maps = (how or explainer(ENCODER)).explain([image], texts)[0]
-    estimates = ESTIMATOR([image], texts)
+    how = how or explainer(ENCODER)
+    threshold = best_threshold(ENCODER, how.method)
+    maps = how.explain([image], texts)[0]
+    estimates = ESTIMATOR(ENCODER.encode_images([image]), texts)
     assert estimates is not None
     found = zip(maps, estimates[0].tolist(), strict=True)
     return [
-        to_view(image, Explained(Path(name), image.size, saliency, tuple(main_boxes(saliency, image.size)), match))
+        to_view(
+            image,
+            Explained(
+                Path(name), image.size, saliency, tuple(main_boxes(saliency, image.size, threshold=threshold)), match
+            ),
+        )
         for saliency, match in found
     ]
 

@@ -6,7 +6,7 @@ import time
 import zlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -19,8 +19,6 @@ from wordsight.evaluation.localization import Map, Target, baselines, best_iou, 
 from wordsight.explain import (
     ExplainOptions,
     ViewExplainer,
-    best_method,
-    best_options,
     best_threshold,
     boxes,
     explainer,
@@ -181,13 +179,11 @@ def localize(
 
 
 def label_explainer(encoder: Encoder, method: str = "auto", *, plain: bool = False) -> ViewExplainer:
-    """Return the explainer for labels: they are put into the encoder's prompts, if it takes any text.
+    """Return the explainer that is measured: the one that users get.
 
     ``plain``: one view at the encoder's own size without contrast, in place of the options that measured best.
     """
-    name = best_method(encoder) if method == "auto" else method
-    options = ExplainOptions() if plain else best_options(encoder, name)
-    return explainer(encoder, name, replace(options, prompts=encoder.vocabulary is None))
+    return explainer(encoder, method, ExplainOptions(prompts=encoder.vocabulary is None) if plain else None)
 
 
 def label_texts(task: LocalizationTask, encoder: Encoder) -> dict[str, str]:

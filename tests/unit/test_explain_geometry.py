@@ -13,6 +13,7 @@ from wordsight import images
 from wordsight.errors import BadInput
 from wordsight.explain import ExplainOptions, boxes, explainer
 from wordsight.explain.boxes import components
+from wordsight.explain.explainer import scaled
 from wordsight.explain.views import View, canvas_shape, plan_views, spread
 from wordsight.testing import COLOURS, ColourEncoder
 from wordsight.types import Box, SaliencyMap
@@ -142,6 +143,15 @@ def test_a_box_of_whole_cells_is_exact(rows: int, columns: int, scale: int, data
     for mode in ("components", "one"):
         found = boxes(SaliencyMap(values, "x"), (columns * scale, rows * scale), mode=mode, least=0)
         assert found == [Box(left * scale, top * scale, right * scale, bottom * scale, 1.0)]
+
+
+def test_rounding_is_not_stretched() -> None:
+    rng = np.random.default_rng(0)
+    even = (0.3 * (1 + 3e-7 * rng.standard_normal((40, 50)))).astype(np.float32)
+    assert not scaled(even).any()
+    assert not scaled(-even).any()
+    even[3, 4] += 1e-4
+    assert scaled(even)[3, 4] == 1 > 0.1 > scaled(even)[20, 20]
 
 
 def test_boxes_are_ranked_by_what_they_hold() -> None:

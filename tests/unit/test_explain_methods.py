@@ -60,6 +60,23 @@ def test_directions_are_the_gradient_of_the_objective(options: ExplainOptions, m
         np.testing.assert_allclose(directions[i, m], slopes.values, atol=5e-3, rtol=5e-3)
 
 
+class Prompted(ColourEncoder):
+    """Reads the words of a template as colours, too."""
+
+    label_prompts = ("{} and yellow", "{}")
+
+
+def test_prompts_are_for_maps_and_not_for_scores() -> None:
+    toy, picture = Prompted(), colour_image("red", "yellow")
+    plain, prompted = (explainer(toy, "projected", ExplainOptions(prompts=prompts)) for prompts in (False, True))
+    ((before,),), ((after,),) = (each.explain([picture], ["a red"]) for each in (plain, prompted))
+    assert after.score == before.score == prompted.similarities([picture], ["a red"])[0, 0]
+    (bare,), (filled,) = (each.raw([picture], ["a red"])[0] for each in (plain, prompted))
+    assert bare[0, -1] == 0, "yellow does not speak for red"
+    assert 0 < filled[0, -1] < filled[0, 0], "but for a prompt that names it"
+    assert explainer(toy).options.prompts, "unless told otherwise"
+
+
 def test_values_of_the_objective_by_hand() -> None:
     toy = ColourEncoder()
     half = toy.encode_images([colour_image("red", "blue")])
@@ -71,7 +88,9 @@ def test_values_of_the_objective_by_hand() -> None:
     assert value(ExplainOptions()) == pytest.approx(root)
     assert value(ExplainOptions(negative=("blue",))) == pytest.approx(0, abs=1e-6)
     assert value(ExplainOptions(contrast=("blue", "green"))) == pytest.approx(root / 2)
-    assert value(ExplainOptions(contrast=("red", "blue"))) == pytest.approx(0, abs=1e-6), "the text is no contrast"
+    for itself in ("red", "a red", "The Red"):
+        own = value(ExplainOptions(contrast=(itself, "blue")))
+        assert own == pytest.approx(0, abs=1e-6), "the text is no contrast"
     shares = np.exp(np.asarray([root, root, 0]))
     soft = value(ExplainOptions(contrast=("blue", "green"), temperature=1.0))
     assert soft == pytest.approx(np.log(shares[0] / shares.sum()), abs=1e-6)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wordsight.encoders.prompts import SETS, templates
+from wordsight.encoders.prompts import SETS, prompted, templates, without_article
 from wordsight.errors import BadInput
 
 
@@ -23,3 +23,19 @@ def test_names_and_templates_mix() -> None:
     assert templates(["word", "my {} again"]) == ("{}", "my {} again")
     with pytest.raises(BadInput, match="cifar"):
         templates(["a photo"])
+
+
+@pytest.mark.parametrize("text", ["dog", "a dog", "A dog", " the dog", "an  dog"])
+def test_articles_give_way_to_those_of_the_template(text: str) -> None:
+    assert without_article(text) == "dog"
+    assert prompted(text, "a photo of a {}.") == "a photo of a dog."
+
+
+@pytest.mark.parametrize("text", ["a", "another dog", "the", "theatre", "", "{}"])
+def test_what_looks_like_an_article_stays(text: str) -> None:
+    assert prompted(text, "a photo of a {}.") == f"a photo of a {text}."
+
+
+@pytest.mark.parametrize("text", ["a photo of a dog", "A dog is running.", "Where?", "two dogs beside a red car"])
+def test_phrases_and_sentences_say_themselves_what_they_are(text: str) -> None:
+    assert prompted(text, "a photo of a {}.") == text

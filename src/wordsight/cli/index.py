@@ -118,7 +118,10 @@ def recall(
     top: Annotated[int, typer.Option("--top", "-t", min=1, help="Hits compared for each.")] = 10,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare the catalogue's index with exact search: recall and time, with and without filters."""
+    """Compare the catalogue's index with exact search: recall and time, with and without filters.
+
+    Where photos have regions, the lines of the search by region (RegionIndex) follow.
+    """
     from wordsight.library.audit import audit
 
     with open_library(encoder, catalog) as library:

@@ -209,10 +209,14 @@ def _without_hits(answer: Answer) -> Answer:
 
 
 def _why(answer: Answer, encoder: Encoder) -> dict[Path, Explained]:
-    from wordsight.explain import explainer
-    from wordsight.why import explain_hits, quick
+    from functools import partial
 
-    return explain_hits(answer, quick(explainer(encoder)))
+    from wordsight.explain import best_threshold, explainer
+    from wordsight.why import explain_hits, main_boxes, quick
+
+    made = quick(explainer(encoder))
+    threshold = best_threshold(encoder, made.method)
+    return explain_hits(answer, made, make_boxes=partial(main_boxes, threshold=threshold))
 
 
 def _print(answer: Answer, format: str | None, why: Mapping[Path, Explained] | None) -> None:

@@ -6,6 +6,7 @@ them with CLIP (data/prompts.md; the seven of ImageNet: their notebook on prompt
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
@@ -47,6 +48,22 @@ SETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 """Name -> templates: bare words, one sentence, or an ensemble whose vectors are averaged."""
+
+
+_ARTICLE = re.compile(r"\s*(?:an?|the)\s+(?=\S)", re.IGNORECASE)
+_LONGEST_LABEL = 3  # words; longer texts are phrases that say themselves what they are
+
+
+def without_article(text: str) -> str:
+    """Return the text without an article at its start: what it names."""
+    return _ARTICLE.sub("", text, count=1) if _ARTICLE.match(text) else text
+
+
+def prompted(text: str, template: str) -> str:
+    """Return a short text, such as "dog" or "a red car", in the template; a phrase or a sentence stays as it is."""
+    label = without_article(text)
+    is_label = len(label.split()) <= _LONGEST_LABEL and not label.rstrip().endswith((".", "!", "?"))
+    return template.replace("{}", label) if is_label else text
 
 
 def templates(given: Iterable[str]) -> tuple[str, ...]:

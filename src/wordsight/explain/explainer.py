@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordsight.explain.method import Maps, Method
-from wordsight.explain.objective import Objective, Others
+from wordsight.explain.objective import Objective, Others, similar
 from wordsight.explain.options import ExplainOptions
 from wordsight.explain.views import Grid, plan_views, spread
 from wordsight.protocols import Encoder, Image
@@ -19,6 +19,7 @@ from wordsight.types import Embeddings, SaliencyMap
 _SIDE = 224  # of views for encoders that name none
 _PICTURES = 8  # at a time, so that memory does not grow with the number of pictures
 _VIEWS = 16
+_ROUNDING = 1e-5  # of sums over views in single precision, as a share of the values
 
 
 class ViewExplainer:
@@ -45,11 +46,12 @@ class ViewExplainer:
         if not texts:
             return [[] for _ in images]
         objective = self._objective(texts)
+        plain = self.encoder.encode_texts(texts) if self.options.prompts else objective.texts
         found: list[list[SaliencyMap]] = []
         for start in range(0, len(images), _PICTURES):
             batch = images[start : start + _PICTURES]
             rows = self.encoder.encode_images(batch) if embeddings is None else embeddings[start : start + _PICTURES]
-            scores = objective.similarities(rows)
+            scores = similar(rows, plain, self.encoder.metric)
             for grids, row in zip(self._raw(batch, objective), scores, strict=True):
                 triples = zip(texts, grids, row, strict=True)
                 found.append([SaliencyMap(scaled(grid), text, self.method, float(s)) for text, grid, s in triples])
@@ -60,8 +62,8 @@ class ViewExplainer:
         return self._raw(images, self._objective(texts))
 
     def similarities(self, images: Sequence[Image], texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return (n, m): how close whole pictures are to the texts, without what they are contrasted with."""
-        return self._objective(texts).similarities(self.encoder.encode_images(images))
+        """Return (n, m): how close whole pictures are to the texts, as a search says it."""
+        return similar(self.encoder.encode_images(images), self.encoder.encode_texts(texts), self.encoder.metric)
 
     @cached_property
     def _others(self) -> Others:
@@ -90,8 +92,8 @@ class ViewExplainer:
 
 
 def scaled(grid: Grid) -> Grid:
-    """Return the values stretched to [0, 1]; zeros where all are the same."""
+    """Return the values stretched to [0, 1]; zeros where all are the same but for rounding."""
     low, high = float(grid.min()), float(grid.max())
-    if not high - low > 1e-9 * max(abs(low), abs(high)):
+    if not high - low > _ROUNDING * max(abs(low), abs(high)):
         return np.zeros_like(grid)
     return np.asarray((grid - low) / (high - low), np.float32)

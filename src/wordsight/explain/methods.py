@@ -21,7 +21,7 @@ from wordsight.protocols import DifferentiableEncoder, Encoder, LinearHeadEncode
 
 AUTO = "auto"
 
-SHARP = ExplainOptions(sides=(185, 260, 370, 517, 740), contrast=BACKGROUND, contrast_weight=2)
+SHARP = ExplainOptions(sides=(185, 260, 370, 517, 740), contrast=BACKGROUND, contrast_weight=2, prompts=True)
 """What measured best for convolutional encoders with mean pooling: benchmarks/results/localization.json."""
 
 SHARP_THRESHOLD = 0.2
@@ -66,7 +66,7 @@ def best_options(encoder: Encoder, method: str) -> ExplainOptions:
     """Return the options that measured best for encoder and method."""
     if method == Projected.name and isinstance(encoder, LinearHeadEncoder) and encoder.image_side is not None:
         return SHARP
-    return ExplainOptions()
+    return ExplainOptions(prompts=encoder.vocabulary is None)
 
 
 def best_threshold(encoder: Encoder, method: str) -> float:

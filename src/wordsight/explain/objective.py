@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from wordsight.encoders.prompts import prompted, without_article
 from wordsight.explain.options import ExplainOptions
 from wordsight.protocols import Encoder
 from wordsight.types import Embeddings, Metric
@@ -54,14 +55,15 @@ class Objective:
         """
         contrast, negative = others or Others.of(encoder, options)
         own = encode_texts(encoder, texts, options.prompts)
-        counted = np.asarray([[other != text for other in options.contrast] for text in texts], np.float32)
+        named, others_named = ([without_article(text).lower() for text in of] for of in (texts, options.contrast))
+        counted = np.asarray([[other != text for other in others_named] for text in named], np.float32)
         counted = counted.reshape(len(texts), len(options.contrast))
         counted *= options.contrast_weight / np.maximum(counted.sum(axis=1, keepdims=True), 1)
         return cls(own, contrast, counted, negative, options.temperature, encoder.metric)
 
     def values(self, embeddings: Embeddings) -> Values:
         """Return (n, m): the objective of pictures given as (n, d) embeddings."""
-        scores = _similar(embeddings, self._known, self.metric)
+        scores = similar(embeddings, self._known, self.metric)
         if self.temperature == 0:
             return np.asarray(scores @ self._plain.T, np.float32)
         logits = self._logits(scores)
@@ -74,7 +76,7 @@ class Objective:
         if self.temperature == 0:
             weights = np.broadcast_to(self._plain, (len(embeddings), *self._plain.shape))
         else:
-            logits = self._logits(_similar(embeddings, known, self.metric))
+            logits = self._logits(similar(embeddings, known, self.metric))
             weights = (np.eye(*logits.shape[1:]) - np.exp(logits - _log_sum(logits))) / self.temperature
         if self.metric is Metric.COSINE:
             return np.asarray(weights @ known, np.float32)
@@ -86,10 +88,6 @@ class Objective:
     def linear(self) -> bool:
         """Whether ``directions`` are the same for all embeddings."""
         return self.temperature == 0 and self.metric is Metric.COSINE
-
-    def similarities(self, embeddings: Embeddings) -> Values:
-        """Return (n, m): the plain similarity to each text, as a search gives it."""
-        return _similar(embeddings, self.texts, self.metric)
 
     @property
     def _known(self) -> Embeddings:
@@ -108,10 +106,10 @@ class Objective:
 
 
 def encode_texts(encoder: Encoder, texts: Sequence[str], prompts: bool) -> Embeddings:
-    """Return (n, dim) vectors of the texts; with ``prompts`` each is the mean of the encoder's prompts for a label."""
+    """Return (n, dim) vectors of the texts; with ``prompts``, labels are means over the encoder's label prompts."""
     if not prompts:
         return encoder.encode_texts(texts)
-    filled = [prompt.replace("{}", text) for text in texts for prompt in encoder.label_prompts]
+    filled = [prompted(text, prompt) for text in texts for prompt in encoder.label_prompts]
     shape = (len(texts), len(encoder.label_prompts), encoder.dim)
     rows = encoder.encode_texts(filled).reshape(shape).mean(axis=1)
     if encoder.metric is Metric.COSINE:
@@ -119,7 +117,8 @@ def encode_texts(encoder: Encoder, texts: Sequence[str], prompts: bool) -> Embed
     return np.asarray(rows, np.float32)
 
 
-def _similar(embeddings: Embeddings, texts: Embeddings, metric: Metric) -> Values:
+def similar(embeddings: Embeddings, texts: Embeddings, metric: Metric) -> Values:
+    """Return (n, m): how close (n, dim) pictures are to (m, dim) texts."""
     if metric is Metric.COSINE:
         return np.asarray(embeddings @ texts.T, np.float32)
     return np.asarray(-np.linalg.norm(embeddings[:, None] - texts, axis=2), np.float32)

@@ -18,7 +18,8 @@ class ExplainOptions:
     What is asked: the similarity to the text, minus ``contrast_weight`` times the mean similarity to the ``contrast``
     texts (those equal to the text are left out), minus that to the ``negative`` texts. With ``temperature`` above 0:
     the logarithm of the text's share in a softmax of similarities / temperature over itself and all those.
-    ``prompts``: texts are put into the encoder's label prompts.
+    ``prompts``: short texts ("dog", "a red car") are put into the encoder's label prompts; scores stay those of the
+    bare texts.
 
     How: ``eigen_smooth``: only the first principal component of the weighted features (gradient methods);
     ``channels``: how many gScoreCAM asks; ``window`` and ``samples``: the size of what occlusion covers as a share of a

@@ -56,10 +56,8 @@ def open_with_regions(catalogue: Catalogue, encoder: StoredEncoder, *, threads: 
         base = _open_base(catalogue, encoder, threads)
         whole = _whole(catalogue, encoder, base)
         held = _rows(base.regions).ids
-        parts = list(region_table.rows(catalogue, encoder, after=base.last_region))
+        ids, vectors = region_table.rows_at_once(catalogue, encoder, after=base.last_region)
         gone = np.isin(held // MOST_REGIONS, region_table.removed(catalogue, encoder))
-    ids = np.concatenate([np.empty(0, np.int64), *(part[0] for part in parts)])
-    vectors = np.frombuffer(b"".join(part[1] for part in parts), "<f2").reshape(-1, encoder.dim)
     regions = _layered(base.regions, ids, vectors, held[gone])
     is_graph = not (isinstance(base.whole, ExactIndex) and isinstance(base.regions, ExactIndex))
     return RegionIndex(whole, regions, propose=is_graph)

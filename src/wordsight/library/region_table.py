@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wordsight.index.regions import MOST_REGIONS
 from wordsight.library.blobs import join, pack
@@ -55,6 +56,15 @@ def rows(catalogue: Catalogue, encoder: StoredEncoder, *, after: int | None = No
     while batch := found.fetchmany(_BATCH):
         ids = [picture * MOST_REGIONS + number for picture, boxes, _ in batch for number in range(len(boxes) // 8)]
         yield np.asarray(ids, np.int64), join((row[2] for row in batch), encoder.dim, len(ids))
+
+
+def rows_at_once(
+    catalogue: Catalogue, encoder: StoredEncoder, *, after: int | None = None
+) -> tuple[RowIds, NDArray[np.float16]]:
+    """Return what ``rows`` yields: the ids (n,) and the vectors (n, dim)."""
+    parts = list(rows(catalogue, encoder, after=after))
+    ids = np.concatenate([np.empty(0, np.int64), *(part[0] for part in parts)])
+    return ids, np.frombuffer(b"".join(part[1] for part in parts), "<f2").reshape(-1, encoder.dim)
 
 
 def count(catalogue: Catalogue, encoder: StoredEncoder) -> int:

@@ -1,7 +1,8 @@
 """Do maps find things? Measured on the development images of VOC2007, through ``wordsight localize``.
 
 ``python -m benchmarks.localization --data ../shared/data [--only best methods ...]`` writes
-benchmarks/results/localization.json part by part, and the tables of docs/localization.md. onnxruntime runs the towers.
+benchmarks/results/localization.json part by part, and the tables of docs/localization.md. onnxruntime runs the towers
+unless WORDSIGHT_RUNTIME names another.
 """
 
 from __future__ import annotations
@@ -35,8 +36,11 @@ from wordsight.why import quick
 RESULTS = report.ROOT / "benchmarks" / "results" / "localization.json"
 ENCODER = "mini"
 METHODS = ("gradcam", "gradcam++", "xgradcam", "layercam", "eigencam", "eigengradcam", "ablationcam")
-COMPARED, SPOILED, SEARCHED, FOLLOWED = 60, 40, 120, 12
-"""Pictures for the comparison of methods, for maps and search under corruptions, and for deletion and insertion."""
+MASKED = ("occlusion", "rise", "gscorecam", "scorecam")
+"""They ask the encoder for every mask, patch or channel: from 49 to 1,280 times a picture."""
+COMPARED, FEW, SPOILED, SEARCHED, FOLLOWED = 60, 12, 40, 120, 12
+"""Pictures for the comparison of methods and of those that mask, for maps and search under corruptions, and for
+deletion and insertion."""
 
 
 def main() -> int:
@@ -45,7 +49,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True, help="the folder of the development data")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
     given = parser.parse_args()
-    os.environ["WORDSIGHT_RUNTIME"] = "onnxruntime"
+    runtime = os.environ.setdefault("WORDSIGHT_RUNTIME", "onnxruntime")
     root = given.data / "voc2007"
     for name in given.only:
         about = report.machine()
@@ -53,6 +57,7 @@ def main() -> int:
         results: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
         results[name] = {
             "command": f"python -m benchmarks.localization --data ../shared/data --only {name}",
+            "runtime": runtime,
             "machine": about,
         } | found
         RESULTS.write_text(json.dumps(results, indent=1) + "\n")
@@ -73,6 +78,13 @@ def _methods(root: Path) -> dict[str, Any]:
     limit = ["--limit", str(COMPARED)]
     found = {"projected": _localize(root, *limit)[0], "projected, one view": _localize(root, "--plain", *limit)[0]}
     return {"found": found | {name: _localize(root, "--plain", "--method", name, *limit)[0] for name in METHODS}}
+
+
+def _masked(root: Path) -> dict[str, Any]:
+    """Methods that mask take minutes for a few pictures; beside them two others on the same ones."""
+    limit = ["--limit", str(FEW)]
+    names = ("projected", "gradcam", *MASKED)
+    return {"found": {name: _localize(root, "--plain", "--method", name, *limit)[0] for name in names}}
 
 
 def _faithfulness(root: Path) -> dict[str, Any]:
@@ -174,7 +186,14 @@ def _rounded(value: Any) -> Any:
     return round(value, 4) if isinstance(value, float) else value
 
 
-PARTS = {"best": _best, "methods": _methods, "faithfulness": _faithfulness, "corruptions": _corruptions, "cost": _cost}
+PARTS = {
+    "best": _best,
+    "methods": _methods,
+    "masked": _masked,
+    "faithfulness": _faithfulness,
+    "corruptions": _corruptions,
+    "cost": _cost,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

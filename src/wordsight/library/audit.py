@@ -12,7 +12,7 @@ from wordsight.errors import CatalogueError
 from wordsight.index import ExactIndex, RegionIndex
 from wordsight.library import derived, region_table
 from wordsight.library.catalogue import Catalogue, StoredEncoder
-from wordsight.protocols import VectorIndex
+from wordsight.protocols import ScannableIndex
 from wordsight.types import Embeddings, Neighbours, RowIds
 
 _SHARES = (1.0, 0.5, 0.1, 0.02, 0.001)
@@ -41,7 +41,7 @@ def audit(
         index = derived.open_index(catalogue, encoder)
         ids, vectors = catalogue.vectors_after(encoder, 0)
         exact = ExactIndex(encoder.dim, encoder.metric, ids, vectors.astype(np.float16))
-        compared: list[tuple[VectorIndex, VectorIndex]] = [(index, exact)]
+        compared: list[tuple[ScannableIndex | RegionIndex, ExactIndex | RegionIndex]] = [(index, exact)]
         if encoder.regions is not None:
             regions = ExactIndex(encoder.dim, encoder.metric, *region_table.rows_at_once(catalogue, encoder))
             compared.append((derived.open_with_regions(catalogue, encoder), RegionIndex(exact, regions)))

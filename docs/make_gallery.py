@@ -77,16 +77,11 @@ def views(image: Image.Image, name: str, texts: Sequence[str], how: ViewExplaine
     maps = how.explain([image], texts)[0]
     estimates = ESTIMATOR(ENCODER.encode_images([image]), texts)
     assert estimates is not None
-    found = zip(maps, estimates[0].tolist(), strict=True)
-    return [
-        to_view(
-            image,
-            Explained(
-                Path(name), image.size, saliency, tuple(main_boxes(saliency, image.size, threshold=threshold)), match
-            ),
-        )
-        for saliency, match in found
-    ]
+    found = []
+    for saliency, match in zip(maps, estimates[0].tolist(), strict=True):
+        around = main_boxes(saliency, image.size, threshold=threshold)
+        found.append(to_view(image, Explained(Path(name), image.size, saliency, tuple(around), match)))
+    return found
 
 
 def methods(image: Image.Image, text: str) -> Iterator[View]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -244,3 +245,12 @@ def test_a_minus_is_judged_by_what_is_wanted(tmp_path) -> None:
     minus = {hit.path: hit.match for hit in library.search("red - blue", top=18).hits}
     assert plain == minus
     assert None not in plain.values()
+
+
+def test_by_region_it_takes_more_to_match() -> None:
+    known = replace(a_calibration(), region_mean=0.1, region_scale=0.2, bank_mean=0.1, bank_scale=0.2)
+    query, scores = np.eye(8, dtype=np.float32)[0], np.linspace(-0.5, 1, 20, dtype=np.float32)
+    whole, by_region = (known.match(query, scores, by_region=by_region) for by_region in (False, True))
+    assert (by_region < whole).all()
+    wider = replace(known, region_scale=0.4)
+    assert (wider.match(query, scores[-1:], by_region=True) < by_region[-1:]).all(), "in the deviations of regions"

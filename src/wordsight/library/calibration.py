@@ -35,6 +35,8 @@ higher). words: where the text lies between nonsense (-0.5) and the bank's thing
 
 WEIGHTS = (1.687, 0.425, -0.575, 1.633)
 BIAS = -3.993
+REGION_BIAS = -0.5
+"""Added by region: a photo has as many chances to look like what was asked as it has regions (docs/regions.md)."""
 
 _BOUNDS = ((-1e3, 1e3), (-3.0, 3.0), (0.0, 11.5), (-1.0, 1.0))  # not far beyond what the weights were fitted on
 _FORMAT = 1
@@ -78,6 +80,7 @@ class Calibration:
         their best regions.
         """
         logits = self.features(query, scores, by_region=by_region) @ np.asarray(WEIGHTS) + BIAS
+        logits += REGION_BIAS if by_region else 0.0
         return np.asarray(1 / (1 + np.exp(-np.clip(logits, -30, 30))), np.float32)
 
     def features(

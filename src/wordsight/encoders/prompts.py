@@ -50,13 +50,13 @@ SETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """Name -> templates: bare words, one sentence, or an ensemble whose vectors are averaged."""
 
 
-_ARTICLE = re.compile(r"\s*(?:an?|the)\s+(?=\S)", re.IGNORECASE)
+_ARTICLE = re.compile(r"\A\s*(?:an?|the)\s+(?=\S)", re.IGNORECASE)
 _LONGEST_LABEL = 3  # words; longer texts are phrases that say themselves what they are
 
 
 def without_article(text: str) -> str:
     """Return the text without an article at its start: what it names."""
-    return _ARTICLE.sub("", text, count=1) if _ARTICLE.match(text) else text
+    return _ARTICLE.sub("", text)
 
 
 def prompted(text: str, template: str) -> str:

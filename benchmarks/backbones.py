@@ -1,8 +1,9 @@
-"""Image towers of real architectures with random weights: what each runtime and precision keeps, and how fast it is.
+"""Towers of real architectures with random weights: what each runtime and precision keeps, and how fast it is.
 
 ``python -m benchmarks.backbones`` writes benchmarks/results/backbones.json: cosines to OpenCLIP in float32 on the same
-pictures, and pictures a second of the tower alone on all cores (two per run and thread in onnxruntime, four in
-OpenVINO). Random weights prove mechanics and speed, not what quantisation does to a trained model.
+pictures (and, in float32, on the same token ids), and pictures a second of the image tower alone on all cores (two per
+run and thread in onnxruntime, four in OpenVINO). Random weights prove mechanics and speed, not what quantisation does
+to a trained model. Batch normalisation is set from the pictures: as it starts, all vectors of an RN50 nearly agree.
 """
 
 from __future__ import annotations
@@ -20,19 +21,22 @@ import numpy as np
 import onnx
 import onnxruntime
 import openvino
+import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from benchmarks import report
 from wordsight.encoders.export_int8 import quantised
 from wordsight.encoders.export_quality import synthetic
-from wordsight.encoders.export_towers import image_graph
+from wordsight.encoders.export_towers import image_graph, takes_short_texts, text_graph
 from wordsight.encoders.open_clip import OpenClipEncoder
 from wordsight.encoders.preprocess import to_pixels
 from wordsight.machine import cores
 
 ARCHITECTURES = ("RN50", "ViT-B-32", "ViT-B-16", "ViT-B-16-SigLIP", "MobileCLIP2-S0")
 FILE = report.ROOT / "benchmarks" / "results" / "backbones.json"
-Tower = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+PICTURES, TEXTS = 24, 12
+Tower = Callable[[NDArray[Any]], NDArray[np.float32]]
 
 
 def towers(folder: Path) -> Iterator[tuple[str, int, Tower]]:
@@ -40,26 +44,27 @@ def towers(folder: Path) -> Iterator[tuple[str, int, Tower]]:
     for precision in ("fp32", "int8"):
         file = folder / f"{precision}.onnx"
         if file.is_file():
-            yield f"onnxruntime {precision}", 2, _onnxruntime(file)
-    core = openvino.Core()
+            yield f"onnxruntime {precision}", 2, _onnxruntime(file, "pixels")
     for precision, file, hint in (("fp32", "fp32", "f32"), ("bf16", "fp32", "bf16"), ("int8", "int8", "f32")):
         if (folder / f"{file}.onnx").is_file():
-            settings = {"NUM_STREAMS": cores(), "INFERENCE_NUM_THREADS": cores(), "INFERENCE_PRECISION_HINT": hint}
-            yield f"openvino {precision}", 4, _openvino(core.compile_model(folder / f"{file}.onnx", "CPU", settings))
+            yield f"openvino {precision}", 4, _openvino(folder / f"{file}.onnx", "pixels", hint)
 
 
-def _onnxruntime(file: Path) -> Tower:
+def _onnxruntime(file: Path, given: str) -> Tower:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
-    return lambda pixels: session.run(["embedding"], {"pixels": pixels})[0]
+    return lambda values: session.run(["embedding"], {given: values})[0]
 
 
-def _openvino(model: Any) -> Tower:
-    def run(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _openvino(file: Path, given: str, hint: str) -> Tower:
+    settings = {"NUM_STREAMS": cores(), "INFERENCE_NUM_THREADS": cores(), "INFERENCE_PRECISION_HINT": hint}
+    model = openvino.Core().compile_model(file, "CPU", settings)
+
+    def run(values: NDArray[Any]) -> NDArray[np.float32]:
         request = model.create_infer_request()
-        request.set_tensor("pixels", openvino.Tensor(np.ascontiguousarray(pixels)))
+        request.set_tensor(given, openvino.Tensor(np.ascontiguousarray(values)))
         request.start_async()
         request.wait()
         return np.array(request.get_tensor("embedding").data, np.float32)
@@ -68,17 +73,50 @@ def _openvino(model: Any) -> Tower:
 
 
 def prepare(architecture: str, folder: Path) -> None:
-    """Write the graphs, the pictures' pixels, and OpenCLIP's embeddings of them."""
+    """Write the graphs, the pictures' pixels and texts' tokens, and OpenCLIP's embeddings of them."""
     folder.mkdir(parents=True, exist_ok=True)
     os.environ["WORDSIGHT_PRECISION"] = "fp32"
     encoder = OpenClipEncoder(f"openclip:{architecture}/random:0")
-    pictures = synthetic(24)
+    pictures = synthetic(PICTURES)
+    _spread(encoder.model.visual, encoder.pixels(pictures))
     pixels = np.stack([to_pixels(picture, encoder.preprocess) for picture in pictures])
     graph = image_graph(encoder)
     onnx.save(graph, str(folder / "fp32.onnx"))
     onnx.save(quantised(graph, list(pixels)), str(folder / "int8.onnx"))
+    onnx.save(text_graph(encoder), str(folder / "text.onnx"))
+    tokens, length = _tokens(encoder.model)
+    np.save(folder / "tokens.npy", tokens[:, :length])
+    with torch.inference_mode():
+        np.save(folder / "texts.npy", encoder.model.encode_text(torch.from_numpy(tokens), normalize=True).numpy())
     np.save(folder / "pixels.npy", pixels)
     np.save(folder / "embeddings.npy", encoder.encode_images(pictures))
+
+
+def _spread(visual: nn.Module, pixels: torch.Tensor) -> None:
+    """Give batch normalisations random weights and the statistics of ``pixels``, so that vectors differ as trained."""
+    torch.manual_seed(0)
+    norms = [module for module in visual.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    for norm in norms:
+        nn.init.uniform_(norm.weight, 0.5, 1.5)
+        nn.init.normal_(norm.bias, std=0.2)
+        norm.reset_running_stats()
+        norm.momentum = None  # the statistics of this one run, not a moving average
+        norm.train()
+    if norms:
+        with torch.inference_mode():
+            visual(pixels)
+    visual.eval()
+
+
+def _tokens(model: nn.Module) -> tuple[NDArray[np.int64], int]:
+    """Return random texts (n, context) and how many of their tokens the exported graph is given."""
+    context, words = model.context_length, model.vocab_size
+    tokens = np.random.default_rng(0).integers(1, words - 2, (TEXTS, context))
+    if not takes_short_texts(model):
+        return tokens, context
+    length = context // 2
+    tokens[:, 0], tokens[:, length - 1], tokens[:, length:] = words - 2, words - 1, 0  # begin, end, nothing
+    return tokens, length
 
 
 def parity(folder: Path) -> dict[str, dict[str, float]]:
@@ -87,6 +125,14 @@ def parity(folder: Path) -> dict[str, dict[str, float]]:
     mean, found = want.mean(axis=0), {}
     for name, batch, tower in towers(folder):
         got = np.concatenate([tower(pixels[start : start + batch]) for start in range(0, len(pixels), batch)])
+        found[name] = {"cosine": _least(got, want), "centred": _least(got - mean, want - mean)}
+    tokens, want = np.load(folder / "tokens.npy"), np.load(folder / "texts.npy")
+    mean, text = want.mean(axis=0), folder / "text.onnx"
+    for name, tower in (
+        ("onnxruntime fp32, texts", _onnxruntime(text, "input_ids")),
+        ("openvino fp32, texts", _openvino(text, "input_ids", "f32")),
+    ):
+        got = tower(tokens)
         found[name] = {"cosine": _least(got, want), "centred": _least(got - mean, want - mean)}
     return found
 

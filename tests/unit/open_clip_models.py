@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import open_clip
+import timm
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
@@ -18,7 +19,7 @@ VISION: dict[str, dict[str, Any]] = {
     "vit": {"image_size": 64, "layers": 3, "width": 128, "patch_size": 16},
     "siglip": {
         "image_size": 224,
-        "timm_model_name": "vit_tiny_patch16_224",
+        "timm_model_name": "vit_least_patch16_siglip",
         "timm_pool": "map",
         "timm_proj": "none",
     },
@@ -34,6 +35,13 @@ PREPARE = {
 WORDS = ["</s>", "<unk>", "a", "dog", "red", "blue", "thing", "photo", "of"]
 
 
+@timm.models.register_model  # type: ignore[untyped-decorator]
+def vit_least_patch16_siglip(pretrained: bool = False, **given: Any) -> torch.nn.Module:
+    """As timm's ``vit_base_patch16_siglip_224``, with less of everything."""
+    less = {"embed_dim": 64, "depth": 2, "num_heads": 2, "class_token": False, "global_pool": "map"}
+    return timm.models.build_model_with_cfg(timm.models.VisionTransformer, __name__, pretrained, **(less | given))
+
+
 def config(kind: str, *, quick_gelu: bool = False) -> dict[str, Any]:
     text = dict(TEXT)
     if kind == "siglip":
@@ -47,8 +55,7 @@ def config(kind: str, *, quick_gelu: bool = False) -> dict[str, Any]:
             "pool_type": "last",
         }
     more = {"custom_text": True, "init_logit_bias": -10} if kind == "siglip" else {}
-    embed = 192 if kind == "siglip" else 64
-    return {"embed_dim": embed, "quick_gelu": quick_gelu, "vision_cfg": dict(VISION[kind]), "text_cfg": text} | more
+    return {"embed_dim": 64, "quick_gelu": quick_gelu, "vision_cfg": dict(VISION[kind]), "text_cfg": text} | more
 
 
 def network(kind: str, *, quick_gelu: bool = False, seed: int = 0) -> torch.nn.Module:

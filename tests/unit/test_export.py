@@ -52,12 +52,11 @@ def test_float32_gives_the_same_numbers(encoders: dict[str, OpenClipEncoder], ki
     assert exported.remarks(TEXTS[2]) != ()
     assert sorted(file.name for file in tmp_path.iterdir()) == ["out"]
     check_encoder(exported)
-    if exported.stride:
-        check_spatial_encoder(exported)
-        wide = [colour_image("red", "green", size=128).resize((128, 64))]
-        np.testing.assert_allclose(
-            exported.feature_maps(wide, as_is=True), encoder.feature_maps(wide, as_is=True), atol=2e-4
-        )
+    check_spatial_encoder(exported)
+    wide = [colour_image("red", "green", size=128).resize((128, 64))]
+    np.testing.assert_allclose(
+        exported.feature_maps(wide, as_is=True), encoder.feature_maps(wide, as_is=True), atol=2e-4
+    )
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
@@ -81,6 +80,9 @@ def test_int8_is_judged_on_photos(encoders: dict[str, OpenClipEncoder], tmp_path
     assert parity.source == "photos given"
     assert parity.overlap >= LIMITS["int8"]["overlap"]
     assert parity.image_cosine < 0.9999999  # it is another arithmetic
+    export(encoders["vit"], tmp_path / "bf16", precision="bf16")
+    sizes = [sum(file.stat().st_size for file in (tmp_path / name).glob("image*")) for name in ("out", "bf16")]
+    assert sizes[0] < 0.7 * sizes[1]  # the map's weights are the tower's
 
 
 def test_what_is_too_far_is_refused_with_figures(

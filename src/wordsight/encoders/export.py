@@ -15,7 +15,7 @@ import onnx
 
 from wordsight.encoders import export_graphs, export_quality
 from wordsight.encoders.check import ANSWERS, answers
-from wordsight.encoders.export_int8 import quantised
+from wordsight.encoders.export_int8 import quantised, share_weights
 from wordsight.encoders.export_quality import LEAST_FOR_INT8, LIMITS, Parity
 from wordsight.encoders.export_tokens import exported_tokenizer
 from wordsight.encoders.export_towers import image_graph, map_graph, takes_short_texts, text_graph
@@ -35,8 +35,9 @@ def export(
     """Write ``output``, a folder that appears complete or not at all; return how close it is to ``encoder``.
 
     ``precision``: how weights are stored ("fp32", "bf16", "fp16": computing stays float32 unless the runtime chooses
-    otherwise), or "int8" for an image tower that computes so, which needs at least 32 photos to be judged on; texts and
-    maps are bf16 then. Without ``photos`` the proof uses synthetic pictures.
+    otherwise), or "int8" for an image tower that computes so, which needs at least 32 photos to be judged on; maps are
+    computed from the same weights in float32 then, and texts are bf16. Without ``photos`` the proof uses synthetic
+    pictures.
     Raises ``BadInput`` for an output that exists and ``ModelError`` where the export is not close enough (``LIMITS``).
     """
     if precision not in PRECISIONS:
@@ -67,12 +68,13 @@ def export(
 
 def _write(encoder: OpenClipEncoder, folder: Path, precision: str, images: Sequence[Image], name: str) -> None:
     image, places, text = image_graph(encoder), map_graph(encoder), text_graph(encoder)
-    stored = "bf16" if precision == "int8" else precision
     if precision == "int8":
-        image = quantised(image, [to_pixels(picture, encoder.preprocess) for picture in images])
+        small = quantised(image, [to_pixels(picture, encoder.preprocess) for picture in images])
+        share_weights(places, image, small)
+        image = small
     for graph in (places, text) if precision == "int8" else (image, places, text):
-        if stored != "fp32":
-            export_graphs.narrow(graph, stored)
+        if precision != "fp32":
+            export_graphs.narrow(graph, "bf16" if precision == "int8" else precision)
     export_graphs.move_weights({"image.onnx": image, "image_map.onnx": places}, folder, "image.weights")
     export_graphs.move_weights({"text.onnx": text}, folder, "text.weights")
     exported_tokenizer(encoder.tokens).save(str(folder / "tokenizer.json"))

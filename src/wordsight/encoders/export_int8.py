@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
 from onnxruntime import quantization
 
 _CALIBRATION = 64
@@ -50,6 +51,45 @@ def quantised(model: onnx.ModelProto, pixels: Sequence[NDArray[np.uint8]]) -> on
         finally:
             logging.root.setLevel(level)
         return onnx.load(str(made))
+
+
+def share_weights(model: onnx.ModelProto, original: onnx.ModelProto, small: onnx.ModelProto) -> None:
+    """Let ``model`` compute in float32 with the weights of ``small``, where it holds weights of ``original``.
+
+    ``small`` is ``quantised(original)``. Its weights are widened by Cast and Mul, which runtimes fold at load.
+    """
+    made = {tensor.name: tensor for tensor in small.graph.initializer}
+    known = {tensor.raw_data: tensor.name for tensor in original.graph.initializer}
+    kept, nodes = [], []
+    for tensor in model.graph.initializer:
+        name = known.get(tensor.raw_data, "")
+        if f"{name}_quantized" not in made:
+            kept.append(tensor)
+            continue
+        whole, scale = made[f"{name}_quantized"], numpy_helper.to_array(made[f"{name}_scale"])
+        stored, wide, factor = (f"{tensor.name}_{part}" for part in ("int8", "wide", "factor"))
+        factors = _along_channels(numpy_helper.to_array(tensor), numpy_helper.to_array(whole), scale)
+        kept.append(numpy_helper.from_array(numpy_helper.to_array(whole), stored))
+        nodes += [
+            helper.make_node("Constant", [], [factor], value=numpy_helper.from_array(factors)),
+            helper.make_node("Cast", [stored], [wide], to=TensorProto.FLOAT),
+            helper.make_node("Mul", [wide, factor], [tensor.name]),
+        ]
+    nodes += model.graph.node
+    for field, values in ((model.graph.initializer, kept), (model.graph.node, nodes)):
+        copied = list(values)
+        del field[:]
+        field.extend(copied)
+
+
+def _along_channels(
+    values: NDArray[np.float32], whole: NDArray[np.int8], scale: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return ``scale`` shaped to multiply ``whole``: along its first or last axis, whichever gives ``values``."""
+    shapes = [(-1, *[1] * (whole.ndim - 1)), (*[1] * (whole.ndim - 1), -1)]
+    ends = zip(shapes, (whole.shape[0], whole.shape[-1]), strict=True)
+    fitting = [scale.reshape(shape) for shape, length in ends if scale.size in (1, length)]
+    return min(fitting, key=lambda factors: float(np.abs(whole * factors - values).max()))
 
 
 class _Reader(quantization.CalibrationDataReader):  # type: ignore[misc]

@@ -8,13 +8,12 @@ from typing import Any
 
 import onnx
 import torch
-from open_clip.timm_model import TimmModel
 from open_clip.transformer import ResidualAttentionBlock
 from torch import Tensor, nn
 from torch.nn import functional
 
 from wordsight.encoders.open_clip import OpenClipEncoder
-from wordsight.encoders.open_clip_towers import feature_maps, run_block
+from wordsight.encoders.open_clip_towers import embeddings, feature_maps, run_block, takes_any_size
 
 OPSET = 17  # read by every onnxruntime since 1.14
 _DYNAMO = {"dynamo": False} if "dynamo" in torch.onnx.export.__code__.co_varnames else {}
@@ -34,7 +33,7 @@ class _Image(nn.Module):  # type: ignore[misc]
         return (pixels.permute(0, 3, 1, 2).float() - self.mean) * self.scale
 
     def forward(self, pixels: Tensor) -> Tensor:
-        return functional.normalize(self.visual(self.prepared(pixels)), dim=-1)
+        return functional.normalize(embeddings(self.visual, self.prepared(pixels)), dim=-1)
 
 
 class _Map(_Image):
@@ -96,9 +95,8 @@ def image_graph(encoder: OpenClipEncoder) -> onnx.ModelProto:
 
 
 def map_graph(encoder: OpenClipEncoder) -> onnx.ModelProto:
-    """Return the graph of the feature map; it takes any height and width but for transformers of timm."""
-    fixed = isinstance(encoder.model.visual, TimmModel) and hasattr(encoder.model.visual.trunk, "patch_embed")
-    free = {0: "n"} if fixed else {0: "n", 1: "h", 2: "w"}
+    """Return the graph of the feature map; it takes any height and width where ``takes_any_size``."""
+    free = {0: "n", 1: "h", 2: "w"} if takes_any_size(encoder.model.visual) else {0: "n"}
     return _graph(_Map(encoder), _picture(encoder), "pixels", "feature_map", free)
 
 
@@ -108,7 +106,7 @@ def text_graph(encoder: OpenClipEncoder) -> onnx.ModelProto:
     if takes_short_texts(model):
         tokens = torch.ones((2, 5), dtype=torch.int64)
         return _graph(_ShortText(model), tokens, "input_ids", "embedding", {0: "n", 1: "length"})
-    tokens = torch.from_numpy(encoder.tokens(["a dog", "a photo of a dog"]))
+    tokens = torch.ones((2, model.context_length), dtype=torch.int64)
     return _graph(_Text(model), tokens, "input_ids", "embedding", {0: "n"})
 
 

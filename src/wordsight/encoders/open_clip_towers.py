@@ -63,7 +63,7 @@ def torch_tower(visual: nn.Module, name: str) -> TorchTower:
         return TorchTower(visual, layers, lambda features: features)
     if isinstance(visual, VisionTransformer):
         blocks = list(visual.transformer.resblocks)
-        plain = visual.attn_pool is None and all(isinstance(block, ResidualAttentionBlock) for block in blocks)
+        plain = _is_plain(visual)
         return TorchTower(
             visual,
             tuple(
@@ -77,6 +77,21 @@ def torch_tower(visual: nn.Module, name: str) -> TorchTower:
     if isinstance(visual, TimmModel):
         return _timm_tower(visual, name)
     raise ModelError(f"{name}: the architecture {type(visual).__name__} is not known to gradient methods")
+
+
+def embeddings(visual: nn.Module, pixels: Tensor) -> Tensor:
+    """Return what ``visual`` does, (n, dim), without what nobody reads: most of the last block of a transformer.
+
+    Where the class token alone becomes the embedding, the last block need not compute the others: 6 % of ViT-B.
+    """
+    if not isinstance(visual, VisionTransformer) or visual.pool_type != "tok" or not _is_plain(visual):
+        whole: Tensor = visual(pixels)
+        return whole
+    tokens = visual._embeds(pixels)
+    *blocks, last = visual.transformer.resblocks
+    for block in blocks:
+        tokens = run_block(block, tokens).tokens
+    return visual._pool(run_block(last, tokens, first=1).tokens)[0] @ visual.proj
 
 
 def feature_maps(visual: nn.Module, pixels: Tensor, name: str) -> Tensor:
@@ -144,9 +159,20 @@ def _together(heads: Tensor) -> Tensor:
     return heads.transpose(1, 2).flatten(2)
 
 
-def run_block(block: ResidualAttentionBlock, tokens: Tensor, mask: Tensor | None = None) -> BlockTrace:
-    """Run one block of open_clip's in steps that can be seen; ``mask`` (L, L) is added to the attention's scores."""
+def _is_plain(visual: VisionTransformer) -> bool:
+    blocks = visual.transformer.resblocks
+    return visual.attn_pool is None and all(isinstance(block, ResidualAttentionBlock) for block in blocks)
+
+
+def run_block(
+    block: ResidualAttentionBlock, tokens: Tensor, mask: Tensor | None = None, *, first: int | None = None
+) -> BlockTrace:
+    """Run one block of open_clip's in steps that can be seen; ``mask`` (L, L) is added to the attention's scores.
+
+    ``first``: only so many tokens ask and are passed on; they may look at all.
+    """
     query, key, value = _heads(block.attn, block.ln_1(tokens))
+    query, tokens = query[:, :, :first], tokens[:, :first]
     weights = _attend(query, key, mask)
     mixed = _together(weights @ value)
     tokens = tokens + block.ls_1(block.attn.out_proj(mixed))
@@ -179,13 +205,18 @@ def _clear_map(visual: VisionTransformer, pixels: Tensor) -> Tensor:
 
 
 def _positions(visual: VisionTransformer, h: int, w: int) -> Tensor:
-    """Return the embeddings of positions for a grid of ``h`` x ``w``, between those that were trained."""
+    """Return the embeddings of positions for a class token and a grid of ``h`` x ``w``."""
     learnt: Tensor = visual.positional_embedding
-    if not torch.jit.is_tracing() and (h, w) == tuple(visual.grid_size):  # an exported graph takes any size
+    return torch.cat([learnt[:1], _resized(learnt[1:], tuple(visual.grid_size), h, w)])
+
+
+def _resized(learnt: Tensor, grid_size: tuple[int, ...], h: int, w: int) -> Tensor:
+    """Return (h w, channels): embeddings between those that were trained, (places of the grid, channels)."""
+    if not torch.jit.is_tracing() and (h, w) == grid_size:  # an exported graph takes any size
         return learnt
-    grid = learnt[1:].reshape(1, *visual.grid_size, -1).permute(0, 3, 1, 2)
+    grid = learnt.reshape(1, *grid_size, -1).permute(0, 3, 1, 2)
     grid = functional.interpolate(grid, size=(h, w), mode="bicubic", align_corners=False)
-    return torch.cat([learnt[:1], grid.flatten(2).transpose(1, 2)[0]])
+    return grid.flatten(2).transpose(1, 2)[0]
 
 
 def _timm_tower(visual: TimmModel, name: str) -> TorchTower:
@@ -204,6 +235,9 @@ def _timm_tower(visual: TimmModel, name: str) -> TorchTower:
 
 def _timm_map(visual: TimmModel, pixels: Tensor, name: str) -> Tensor:
     trunk = visual.trunk
+    if _has_only_places(trunk):
+        grid = _timm_grid(trunk, pixels)
+        return _per_place(grid, lambda places: _timm_head(visual, places[:, None]))
     if isinstance(trunk, TimmTransformer):
         _take_any_size(trunk)
     try:
@@ -215,6 +249,32 @@ def _timm_map(visual: TimmModel, pixels: Tensor, name: str) -> Tensor:
     cells = tuple(side // stride(visual) for side in pixels.shape[2:])
     grid = _to_grid(features, int(trunk.num_prefix_tokens), *cells)
     return _per_place(grid, lambda places: _timm_head(visual, _padded(places, trunk)))
+
+
+def _has_only_places(trunk: nn.Module) -> bool:
+    """Say whether this is a transformer of timm's whose tokens all stand for places, as SigLIP's do."""
+    return (
+        isinstance(trunk, TimmTransformer)
+        and not trunk.num_prefix_tokens
+        and isinstance(trunk.pos_embed, nn.Parameter)
+        and isinstance(trunk.patch_embed.norm, nn.Identity)
+    )
+
+
+def _timm_grid(trunk: TimmTransformer, pixels: Tensor) -> Tensor:
+    """Return the last features, (n, channels, h, w); step by step, for timm's own way exports one size only."""
+    patches = trunk.patch_embed.proj(pixels)
+    h, w = patches.shape[2:]
+    positions = _resized(trunk.pos_embed[0], tuple(trunk.patch_embed.grid_size), h, w)
+    tokens = trunk.norm_pre(patches.flatten(2).transpose(1, 2) + positions)
+    return _to_grid(trunk.norm(trunk.blocks(tokens)), 0, h, w)
+
+
+def takes_any_size(visual: nn.Module) -> bool:
+    """Say whether an exported graph of ``feature_maps`` can take any height and width."""
+    return (
+        not isinstance(visual, TimmModel) or not hasattr(visual.trunk, "patch_embed") or _has_only_places(visual.trunk)
+    )
 
 
 def _take_any_size(trunk: TimmTransformer) -> None:

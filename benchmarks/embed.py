@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks import photos
-from wordsight.library.machine import cores
+from wordsight.machine import cores
 from wordsight.library.pipeline import Job, Known, Need, encode_files
 from wordsight.registry import load_encoder
 

@@ -35,7 +35,9 @@ from wordsight.machine import cores
 
 ARCHITECTURES = ("RN50", "ViT-B-32", "ViT-B-16", "ViT-B-16-SigLIP", "MobileCLIP2-S0")
 FILE = report.ROOT / "benchmarks" / "results" / "backbones.json"
+PAGE = report.ROOT / "docs" / "models.md"
 PICTURES, TEXTS = 24, 12
+COLUMNS = ("onnxruntime fp32", "openvino fp32", "openvino bf16", "onnxruntime int8", "onnxruntime fp32, texts")
 Tower = Callable[[NDArray[Any]], NDArray[np.float32]]
 
 
@@ -156,6 +158,21 @@ def speed(folder: Path, seconds: float) -> dict[str, float]:
     return rates
 
 
+def write_page(result: dict[str, Any], page: Path) -> None:
+    """Put the table of closeness into ``page``, between its two markers."""
+    begin, end = "<!-- begin backbones: written by `python -m benchmarks.backbones` -->", "<!-- end backbones -->"
+    lines = [f"| architecture | {' | '.join(COLUMNS)} |", "|---|" + "---:|" * len(COLUMNS)]
+    for architecture, entry in result["architectures"].items():
+        cells = [_cell(entry["parity"].get(column)) for column in COLUMNS]
+        lines.append(f"| {architecture} | {' | '.join(cells)} |")
+    before, rest = page.read_text("utf-8").split(begin, 1)
+    page.write_text("\n".join([before + begin, *lines, end]) + rest.split(end, 1)[1], "utf-8")
+
+
+def _cell(figures: dict[str, float] | None) -> str:
+    return "" if figures is None else f"{figures['cosine']:.5f} ({figures['centred']:.4f})"
+
+
 def main() -> None:
     """Prepare, then measure what was asked for; figures that were there before are kept."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -177,6 +194,7 @@ def main() -> None:
             entry["images_per_s"] = speed(folder, given.seconds)
         print(architecture, json.dumps(entry), flush=True)
         FILE.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+    write_page(result, PAGE)
 
 
 if __name__ == "__main__":

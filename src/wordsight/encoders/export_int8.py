@@ -63,13 +63,14 @@ def share_weights(model: onnx.ModelProto, original: onnx.ModelProto, small: onnx
     kept, nodes = [], []
     for tensor in model.graph.initializer:
         name = known.get(tensor.raw_data, "")
-        if f"{name}_quantized" not in made:
+        found = made.get(f"{name}_quantized")
+        if found is None or found.data_type != TensorProto.INT8:  # the quantizer makes biases int32
             kept.append(tensor)
             continue
-        whole, scale = made[f"{name}_quantized"], numpy_helper.to_array(made[f"{name}_scale"])
+        whole, scale = numpy_helper.to_array(found), numpy_helper.to_array(made[f"{name}_scale"])
+        factors = _along_channels(numpy_helper.to_array(tensor), whole, scale)
         stored, wide, factor = (f"{tensor.name}_{part}" for part in ("int8", "wide", "factor"))
-        factors = _along_channels(numpy_helper.to_array(tensor), numpy_helper.to_array(whole), scale)
-        kept.append(numpy_helper.from_array(numpy_helper.to_array(whole), stored))
+        kept.append(numpy_helper.from_array(whole, stored))
         nodes += [
             helper.make_node("Constant", [], [factor], value=numpy_helper.from_array(factors)),
             helper.make_node("Cast", [stored], [wide], to=TensorProto.FLOAT),

@@ -182,12 +182,13 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=report.ROOT / "benchmarks" / ".work" / "backbones")
     given = parser.parse_args()
     result: dict[str, Any] = json.loads(FILE.read_text("utf-8")) if FILE.is_file() else {"architectures": {}}
-    result |= {"command": "python -m benchmarks.backbones", "machine": report.machine()}
+    result |= {"machine": report.machine()}
     for architecture in given.only:
         folder = given.work / architecture
         if not (folder / "embeddings.npy").is_file():
             prepare(architecture, folder)
         entry = result["architectures"].setdefault(architecture, {})
+        entry["command"] = f"python -m benchmarks.backbones --only {architecture} --what {' '.join(given.what)}"
         if "parity" in given.what:
             entry["parity"] = parity(folder)
         if "speed" in given.what:

@@ -135,10 +135,11 @@ def run_task(
 
     Labels are put into each of the ``prompts`` (None: the encoder's own) at "{}" and the vectors averaged; a closed
     encoder gets them bare, and captions are taken as they are. Pictures that cannot be read are skipped, with their
-    captions; so are those the encoder was fitted on, which are refused as gallery (``TaskResult.refused``). ``measures`` None: those that suit the kind of task. ``softmax`` None:
-    raw scores; a number: the logarithm of a softmax over the labels of that many times the score. With ``abstain``,
-    labels that a closed encoder does not know have no answer, which counts as 0. ``estimates``: also compare the match
-    estimates that a search would give with what is right.
+    captions; so are those the encoder was fitted on, which are refused as gallery (``TaskResult.refused``).
+    ``measures`` None: those that suit the kind of task. ``softmax`` None: raw scores; a number: the logarithm of a
+    softmax over the labels of that many times the score. With ``abstain``, labels that a closed encoder does not know
+    have no answer, which counts as 0. ``estimates``: also compare the match estimates that a search would give with
+    what is right.
 
     Raises ``BadInput`` when no picture is left, for a softmax over captions, or for estimates of an encoder that has
     none; ``UnknownQuery`` when a closed encoder does not know a label and may not abstain.

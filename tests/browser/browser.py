@@ -8,6 +8,11 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from selenium import webdriver
+from selenium.common.exceptions import (
+    ElementClickInterceptedException,
+    ElementNotInteractableException,
+    StaleElementReferenceException,
+)
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
@@ -63,8 +68,9 @@ class Page:
         return self.driver.execute_script(script, *given)
 
     def wait(self, condition: Callable[[], Any], what: str = "") -> Any:
-        """Wait until something holds, and return it."""
-        return WebDriverWait(self.driver, PATIENCE, 0.05).until(lambda _: condition(), what)
+        """Wait until something holds, and return it; what is drawn anew meanwhile is looked at again."""
+        waiting = WebDriverWait(self.driver, PATIENCE, 0.05, (StaleElementReferenceException,))
+        return waiting.until(lambda _: condition(), what)
 
     def all(self, selector: str) -> list[WebElement]:
         """Return what is there and seen."""
@@ -87,8 +93,20 @@ class Page:
         self.wait(lambda: not self.all(selector), f"{selector} is still there")
 
     def click(self, selector: str, text: str = "") -> None:
-        """Click an element when it is there."""
-        self.see(selector, text).click()
+        """Click an element when it is there and nothing covers it."""
+
+        def clicked() -> bool:
+            try:
+                self.see(selector, text).click()
+            except (ElementNotInteractableException, ElementClickInterceptedException):
+                return False
+            return True
+
+        self.wait(clicked, f"{selector} {text!r} cannot be clicked")
+
+    def read(self, selector: str) -> str:
+        """Wait for an element that shows some text, and return it."""
+        return self.wait(lambda: self.see(selector).text, f"{selector} shows no text")
 
     def keys(self, *keys: str) -> None:
         """Press keys wherever the keyboard is."""

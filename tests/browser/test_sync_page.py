@@ -31,7 +31,7 @@ def test_a_sync_is_watched_as_it_goes(page: Page, photos: Photos, request: pytes
     page.shoot("synced")
     page.open()
     page.settled()
-    assert f"{photos.count + added} photos" in page.see(".told").text
+    page.see(".told", f"{photos.count + added} photos")
 
 
 def _more_photos(request: pytest.FixtureRequest, folder: Path) -> int:

@@ -128,13 +128,12 @@ class Page:
 
     def settled(self) -> list[str]:
         """Return the hits when all pictures on the screen are loaded."""
-        names = self.hits()
         script = (
             "return !document.querySelector('.busy')"
             " && [...document.querySelectorAll('.tile img')].every((image) => image.complete)"
         )
-        self.wait(lambda: self.run(script), "pictures still load")
-        return names
+        self.wait(lambda: self.hits() and self.run(script), "pictures still load")
+        return self.hits()
 
     def state(self) -> dict[str, list[str]]:
         """Return what the address says."""

@@ -89,7 +89,7 @@ function slider(label, value, onInput) {
 function told(answer) {
   if (!answer) return nothing;
   const parts = [`score ${score(answer.score)}`];
-  if (answer.match !== null) parts.push(`match ${percent(answer.match)}`);
+  if (answer.match !== null) parts.push(`match ${percent(answer.match)}, this photo by itself`);
   parts.push(answer.map.peak ? `${answer.boxes.length} ${answer.boxes.length === 1 ? "box" : "boxes"}` : "nothing here speaks for it");
   return html`<p class="hint">${parts.join(" · ")}</p>`;
 }

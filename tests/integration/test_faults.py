@@ -112,7 +112,7 @@ def test_killed_at_any_instant(photos: Path, tmp_path: Path, request: pytest.Fix
     """Many runs are killed at random; each is continued, by the next that is killed, until all is done, and anew."""
     calm, each = tmp_path / "calm", 6 if regions else 1
     assert start(photos, calm, tmp_path / "calm log", regions=regions).wait() == 0
-    kills = 200 if request.config.getoption("--slow") else 10
+    kills = 200 if request.config.getoption("--slow") else 15
     rng = random.Random(os.environ.get("WORDSIGHT_SEED", "3"))
     killed, rounds = 0, 0
     while killed < kills:

@@ -51,6 +51,13 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say():
     assert 0.84 <= held / 300 <= 0.95
 
 
+@pytest.mark.parametrize("unit", [1e-300, 2.4e-143, 1e-9, 1e9])
+def test_the_interval_does_not_depend_on_the_unit(unit):
+    sample = np.array([0.0, -1.0, 0.25, 3.0])
+    one, other = bootstrap_interval(sample), bootstrap_interval(sample * unit)
+    assert (other.low / unit, other.high / unit) == pytest.approx((one.low, one.high))
+
+
 def test_intervals_are_seeded():
     sample = np.random.default_rng(4).random(25)
     assert bootstrap_interval(sample, seed=5) == bootstrap_interval(sample, seed=5)

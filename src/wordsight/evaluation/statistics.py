@@ -58,15 +58,16 @@ def bootstrap_interval(values: ArrayLike, *, level: float = 0.95, resamples: int
         raise BadInput(f"expected a level of confidence between 0 and 1, such as 0.95, got {level}")
     mean = float(sample.mean())
     centred = sample - mean
-    squares = float((centred**2).sum())
-    if np.ptp(sample) == 0 or squares == 0:
+    farthest = float(np.abs(centred).max())
+    if np.ptp(sample) == 0 or farthest == 0:
         return Interval(mean, mean, mean, level)
     means = _resampled_means(sample, resamples, np.random.default_rng(seed))
     normal = NormalDist()
     # Half of those that equal the mean count as below it: means of few values tie often.
     below = (np.count_nonzero(means < mean) + 0.5 * np.count_nonzero(means == mean)) / resamples
     bias = normal.inv_cdf(min(max(below, 1 / (resamples + 1)), resamples / (resamples + 1)))
-    acceleration = float((centred**3).sum()) / (6 * squares**1.5)
+    unit = centred / farthest  # the acceleration has no unit, and powers of tiny values would vanish
+    acceleration = float((unit**3).sum()) / (6 * float((unit**2).sum()) ** 1.5)
     ends = []
     for share in ((1 - level) / 2, (1 + level) / 2):
         place = bias + normal.inv_cdf(share)

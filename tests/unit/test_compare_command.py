@@ -10,7 +10,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from wordsight.cli.app import build
-from wordsight.errors import BadInput
+from wordsight.errors import BadInput, WordsightError
 from wordsight.library import Library
 from wordsight.testing import ColourEncoder, colour_image
 
@@ -47,7 +47,19 @@ def test_mistakes_are_told_before_the_work(photos: Path, tmp_path: Path) -> None
         run(*words, "--encoders", "colours", "--scenarios", "speed")
     with pytest.raises(BadInput, match="no encoder is called 'nothing'"):
         run(*words, "--encoders", "nothing")
+    with pytest.raises(BadInput, match="--encoders names no engine"):
+        run(*words, "--encoders", ",")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_mistake_costs_no_results(photos: Path, tmp_path: Path) -> None:
+    words = ("compare", "--task", "folder", "--encoders", "colours", "--scenarios", "none", "-o", str(tmp_path / "out"))
+    assert run(*words, "--root", str(photos)).exit_code == 0
+    kept = sorted((tmp_path / "out" / "cells").glob("*.json"))
+    with pytest.raises(WordsightError):
+        run(*words, "--root", str(tmp_path / "nowhere"))
+    assert kept
+    assert sorted((tmp_path / "out" / "cells").glob("*.json")) == kept
 
 
 def test_search_leaves_out_what_scores_less(photos: Path) -> None:

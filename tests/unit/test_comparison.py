@@ -69,7 +69,7 @@ def made(material: Material, folder: Path, tmp_path_factory: pytest.TempPathFact
     out = tmp_path_factory.mktemp("report")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(classical_module, "DEFAULTS", {"small": "hog,colour", "photo": "hog,colour"})
-        found = compare(material, plan(folder, SCENARIOS), Store(out, resume=False))
+        found = compare(material, plan(folder, SCENARIOS), Store(out))
     write_report(found, out, pictures=material.task.images)
     return found, out
 
@@ -225,7 +225,7 @@ def test_resuming_does_nothing_again(
         raise AssertionError("an experiment was run again")
 
     monkeypatch.setattr(Workbench, "run", refuse)
-    again = compare(material, plan(folder, SCENARIOS), Store(out, resume=True))
+    again = compare(material, plan(folder, SCENARIOS), Store(out))
     assert (again.engines, again.tests, again.curves, again.choice) == (
         found.engines,
         found.tests,
@@ -278,10 +278,41 @@ def test_an_engine_fitted_on_the_gallery_is_refused(
     assert "are exemplars too" in done.stderr
 
 
+def test_a_fitted_file_is_joined_where_scenarios_fit_anew(
+    made: tuple[Comparison, Path], material: Material, folder: Path, tmp_path: Path
+) -> None:
+    file = str(made[1] / "classical.wsc")
+    engines = {"colours": ColourEncoder(), file: load_encoder(file)}
+    scenarios = choose("exemplars,prompts,labels,unseen")
+    with_file = Plan(engines, False, scenarios, "some", 0, 2, "wordsight compare", folder)
+    found = compare(material, with_file, Store(tmp_path))
+    write_report(found, tmp_path)
+    assert [engine.name for engine in found.engines] == ["colours", file, "rank fusion", "score fusion"]
+    assert found.engine(file).means == made[0].engine("classical").means
+    curves = {curve.scenario: curve for curve in found.curves}
+    fresh = {curve.scenario: curve for curve in made[0].curves}
+    assert set(curves["exemplars"].lines) == {"classical"}
+    assert set(curves["exemplars"].still) == set(curves["prompts"].lines | curves["prompts"].still) == {"colours", file}
+    for name in ("labels", "unseen"):  # an engine that knows a label cannot show what happens without it
+        assert curves[name].lines == fresh[name].lines
+        assert not curves[name].still
+    assert (
+        f"{file} cannot be fitted anew, as exemplars, labels, unseen ask for: the classical engine" in found.notes[-1]
+    )
+    assert "exemplars of a label" in " ".join(found.summary) or "or more exemplars" in " ".join(found.summary)
+    assert "| fitting | none | done before |" in (tmp_path / "report.md").read_text("utf-8")
+
+    alone = compare(dataclasses.replace(material, exemplars=None, pictures=None), with_file, Store(tmp_path / "alone"))
+    assert [curve.scenario for curve in alone.curves] == ["prompts", "labels", "unseen"]
+    assert all(file not in curve.lines for curve in alone.curves)
+    assert "exemplars was left out: it varies the classical engine, for which there are no exemplars" in alone.notes[-2]
+    assert "there are no exemplars here to fit another from" in alone.notes[-1]
+
+
 def test_fewer_than_one_engine_is_refused(material: Material, tmp_path: Path) -> None:
     nothing = Plan({}, False, (), "none", 0, 1, "")
     with pytest.raises(BadInput, match="at least one engine"):
-        compare(material, nothing, Store(tmp_path, resume=False))
+        compare(material, nothing, Store(tmp_path))
 
 
 def curve(*values: float) -> Curve:

@@ -77,7 +77,7 @@ def test_every_condition_changes_the_key() -> None:
 
 
 def test_a_store_keeps_whole_files_only(tmp_path: Path) -> None:
-    store = Store(tmp_path, resume=False)
+    store = Store(tmp_path)
     store.keep("a", {"mAP": 0.5})
     assert store.result("a") == {"mAP": 0.5}
     (tmp_path / "cells" / "a.json").write_text('{"mAP": 0.')
@@ -89,14 +89,15 @@ def test_a_store_keeps_whole_files_only(tmp_path: Path) -> None:
     assert [file.name for file in sorted((tmp_path / "cells").iterdir())] == ["a.json", "y.npy"]
     assert not list(tmp_path.rglob("*.tmp"))
     store.keep("b", {})
-    assert Store(tmp_path, resume=True).result("b") == {}
-    assert Store(tmp_path, resume=False).result("b") is None
+    assert Store(tmp_path).result("b") == {}
+    store.forget()
+    assert Store(tmp_path).result("b") is None
 
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(BadInput, match="choose another folder with -o"):
-        Store(tmp_path / "file", resume=False)
+        Store(tmp_path / "file")
 
 
 def test_figures_of_an_engine_that_knows_one_label_of_two() -> None:

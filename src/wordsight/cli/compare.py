@@ -60,16 +60,20 @@ def compare(
     from wordsight.machine import cores
 
     names = list(dict.fromkeys(name.strip() for name in encoders.split(",") if name.strip()))
+    if not names:
+        raise BadInput("--encoders names no engine: expected names such as mini,classical")
     opened = _opened([name for name in names if name != CLASSICAL])
     learned = [name for name, encoder in opened.items() if encoder.vocabulary is None]
     swept = choose(scenarios, learned)
     if not can_draw():
         notice(f'the report will have no plots: they need pip install "wordsight[{EXTRA}]"', quiet=quiet)
-    store = Store(output, resume=resume)
+    store = Store(output)
     with _progress(quiet) as tell:
         tell("reading pictures", 0, 1)
         material = open_material(task, root, exemplars=exemplars, split=split, limit=limit, seed=seed, threads=cores())
         _refuse_fitted_on_gallery(opened, material)
+        if not resume:  # only now: a mistake costs nobody the results of an earlier run
+            store.forget()
         plan = Plan(
             encoders=opened,
             classical=CLASSICAL in names and material.pictures is not None,

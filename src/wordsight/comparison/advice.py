@@ -56,9 +56,9 @@ def _advice(found: Comparison) -> Iterator[str]:
     test = test_of(found, learned.name, classical.name)
     labels = f"{len(found.task.labels)} labels of this kind"
     curve = curve_of(found, "exemplars")
-    line = curve.lines.get(classical.name, ()) if curve is not None else ()
+    fitted, line = next(iter(curve.lines.items()), ("", ())) if curve is not None else ("", ())
     most = f" and up to {int(line[-1].at)} exemplars of each" if line else ""
-    start = crossing(curve, learned.means[found.task.main], classical.name) if curve is not None and line else None
+    start = crossing(curve, learned.means[found.task.main], fitted) if curve is not None and line else None
     if test is None or test.p_holm >= SIGNIFICANT:
         few = start or (int(line[-1].at) if line else 1)
         under = f"under {few} exemplars of each use {learned.name}; from {few} on " if few > 1 else ""

@@ -27,14 +27,16 @@ class Store:
     folder cannot be written.
     """
 
-    def __init__(self, folder: Path, *, resume: bool) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        if not resume:
-            shutil.rmtree(folder / _RESULTS, ignore_errors=True)
         try:
             (folder / _ARRAYS).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise BadInput(f"{folder} cannot be written: {error.strerror}; choose another folder with -o") from error
+
+    def forget(self) -> None:
+        """Delete what earlier runs left."""
+        shutil.rmtree(self.folder / _RESULTS, ignore_errors=True)
 
     def result(self, key: str) -> dict[str, Any] | None:
         """Return what an experiment gave, or ``None`` where it was not made; a damaged file was not."""

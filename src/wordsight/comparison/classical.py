@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import lru_cache, partial
+from threading import Lock
 
 import numpy as np
 
@@ -43,6 +44,7 @@ class Variations:
         self._preset = preset_of(self._images)
         self._features: dict[Planned, Feature] = {}
         self._blocks: dict[Planned, Embeddings] = {}
+        self._learning = Lock()
         self._fitted = lru_cache(maxsize=_KEPT)(self._fit)
         # Several experiments in a row ask for parts of one gallery.
         self._last: tuple[ClusterModel | None, Sequence[TaskImage], Corruption | None, Embeddings] = (
@@ -102,13 +104,14 @@ class Variations:
 
     def _learned(self, item: Planned) -> tuple[Feature, Embeddings]:
         """Return a statistic and the exemplars described by it, every picture followed by its mirror image."""
-        if item not in self._features:
-            more = self._material.unlabelled
-            others: tuple[Image, ...] = ()
-            if more is not None and more.items and not isinstance(item, Feature):
-                others = read_pictures(more.items[:_MORE_PICTURES]).images
-            self._features[item] = learn([item], [*self._images, *others], seed=self._seed)[0]
-            self._blocks[item] = self._with_mirrors(self._features[item])
+        with self._learning:  # several fits may ask for the same one at once
+            if item not in self._features:
+                more = self._material.unlabelled
+                others: tuple[Image, ...] = ()
+                if more is not None and more.items and not isinstance(item, Feature):
+                    others = read_pictures(more.items[:_MORE_PICTURES]).images
+                self._features[item] = learn([item], [*self._images, *others], seed=self._seed)[0]
+                self._blocks[item] = self._with_mirrors(self._features[item])
         return self._features[item], self._blocks[item]
 
     def _with_mirrors(self, feature: Feature) -> Embeddings:

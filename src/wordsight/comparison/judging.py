@@ -25,11 +25,12 @@ from wordsight.datasets.task import TaskKind
 from wordsight.errors import BadInput
 from wordsight.evaluation.disagreement import picture_disagreements, query_disagreements
 from wordsight.evaluation.measures import parse
-from wordsight.evaluation.original import original_protocol
+from wordsight.evaluation.original import OriginalProtocol, original_protocol
 from wordsight.evaluation.reliability import reliability
-from wordsight.evaluation.rules import TopK
+from wordsight.evaluation.rules import Assigned, AtLeast, TopK
 from wordsight.evaluation.statistics import Interval, bootstrap_interval, holm, paired_test
 from wordsight.fusion import Fusion, fuse
+from wordsight.protocols import Selection
 
 FUSIONS = {"rank fusion": Fusion.RRF, "score fusion": Fusion.ZSCORE}
 """Name -> how several engines' scores become one: sums of 1 / (60 + rank), and of standardised scores."""
@@ -56,6 +57,7 @@ def judged(name: str, kind: str, scored: Scored, *, fingerprint: str, about: str
     measure = parse(main_measure(task.kind))
     labelled = task.kind is not TaskKind.CAPTION
     ordered = sorted(found.values[measure.name].items(), key=lambda item: -item[1])
+    threshold = best_threshold(scored) if labelled else 0.0
     few = min(_EXTREMES, len(ordered) // 2)
     return EngineResult(
         name=name,
@@ -71,8 +73,9 @@ def judged(name: str, kind: str, scored: Scored, *, fingerprint: str, about: str
         per_query={query: round(value, 6) for query, value in found.values[measure.name].items()} if labelled else {},
         curve=[round(value, 5) for value in precision_curve(scored)],
         confusion=[[round(share, 4) for share in row] for row in confusion(scored)] if labelled else None,
-        original=_original(scored) if labelled else None,
-        cut=cut(scored, best_threshold(scored)) if labelled else None,
+        original=_original(scored, Assigned()) if labelled else None,
+        original_threshold=_original(scored, AtLeast(threshold)) if labelled else None,
+        cut=cut(scored, threshold) if labelled else None,
         estimates=_trust(scored) if labelled else None,
         best=tuple(_hits(scored, query, value) for query, value in ordered[:few]),
         worst=tuple(_hits(scored, query, value) for query, value in ordered[: -few - 1 : -1]),
@@ -135,9 +138,9 @@ def _hits(scored: Scored, query: str, value: float) -> QueryHits:
     return QueryHits(query, round(value, 6), tuple((i, grades.get(i, 0) > 0) for i in ids))
 
 
-def _original(scored: Scored) -> dict[str, Interval] | None:
+def _original(scored: Scored, rule: Selection) -> dict[str, Interval] | None:
     try:
-        result = original_protocol(scored.scores, truth(scored.task).relevant)
+        result = original_protocol(scored.scores, truth(scored.task).relevant, OriginalProtocol(rule=rule))
     except BadInput:  # a small gallery in which some draw has no label
         return None
     return {name: _rounded(interval) for name, interval in result.intervals().items()}

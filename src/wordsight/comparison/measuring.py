@@ -16,11 +16,12 @@ from wordsight.evaluation.judgements import Judgements, judgements
 from wordsight.evaluation.measures import parse
 from wordsight.evaluation.rules import AtLeast
 
+_FOUND = ("Success@1", "Success@5", "Success@10")
 MEASURES: Mapping[TaskKind, tuple[str, ...]] = MappingProxyType(
     {
         TaskKind.SINGLE_LABEL: ("AP", "accuracy", "mean_per_class", "AP11", "P@10", "Rprec"),
         TaskKind.MULTI_LABEL: ("AP", "AP11", "P@10", "Rprec"),
-        TaskKind.CAPTION: ("RR", "Success@1", "Success@5", "Success@10"),
+        TaskKind.CAPTION: ("RR", *_FOUND, *(f"image_to_text {name}" for name in _FOUND)),
     }
 )
 """What is measured; the first is the main measure, which curves show and tests compare."""

@@ -18,7 +18,7 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class TaskFacts:
-    """What was compared on. ``main``: the mean that stands for quality."""
+    """What was compared on. ``main``: the mean that stands for quality; ``each``: its name for a single query."""
 
     name: str
     kind: str
@@ -27,6 +27,7 @@ class TaskFacts:
     images: int
     exemplars: int | None
     main: str
+    each: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,8 @@ class EngineResult:
 
     ``means``: measure -> value; ``intervals`` of the main measure and of the accuracy. ``per_query``: query -> value of
     the main measure. ``curve``: precision at 21 recalls. For tasks with labels: ``confusion``, rows are true labels;
-    ``original``, the original protocol; ``cut``, the threshold with the best F1; ``estimates``, of engines that say
+    ``original``, the original protocol by the closest label and ``original_threshold`` by the threshold of ``cut``, the
+    one with the best F1; ``estimates``, of engines that say
     how likely a match is. ``best``, ``worst``: queries and what was found for them.
     """
 
@@ -70,6 +72,7 @@ class EngineResult:
     curve: list[float]
     confusion: list[list[float]] | None
     original: Mapping[str, Interval] | None
+    original_threshold: Mapping[str, Interval] | None
     cut: Cut | None
     estimates: Trust | None
     best: tuple[QueryHits, ...]

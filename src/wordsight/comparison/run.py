@@ -17,11 +17,12 @@ from wordsight.comparison.cache import Store
 from wordsight.comparison.choice import Candidate, choose_engine
 from wordsight.comparison.cost import Cost, Fit, measure_cost
 from wordsight.comparison.judging import compared, disagreement, fused, judged
+from wordsight.comparison.lineup import Lineup
 from wordsight.comparison.machine import machine, peak_memory, versions
 from wordsight.comparison.material import Material
-from wordsight.comparison.measuring import cut, figures, main_measure, threshold_for
+from wordsight.comparison.measuring import MEASURES, cut, figures, main_measure, threshold_for
 from wordsight.comparison.results import Comparison, Curve, Disagreement, EngineResult, Point, Provenance, TaskFacts
-from wordsight.comparison.scenarios import Reach, Scenario, Value
+from wordsight.comparison.scenarios import Scenario, Value
 from wordsight.comparison.setup import CLASSICAL, Setup, digest
 from wordsight.comparison.workbench import Scored, Workbench
 from wordsight.datasets.task import TaskKind
@@ -70,9 +71,8 @@ class _Run:
     def __init__(self, material: Material, plan: Plan, store: Store, tell: Tell) -> None:
         self._material, self._plan, self._store, self._tell = material, plan, store, tell
         self._bench = Workbench(material, plan.encoders, store, seed=plan.seed, threads=plan.threads)
-        self._names = [*plan.encoders, *([CLASSICAL] if plan.classical else [])]
-        if not self._names:
-            raise BadInput("expected at least one engine to compare")
+        self._lineup = Lineup(plan.encoders, plan.classical, material, self._bench.can_do)
+        self._names = self._lineup.names
         self._done, self._all = 0, 1
         self._started = time.perf_counter()
         self._about = machine()
@@ -81,8 +81,8 @@ class _Run:
 
     def whole(self) -> Comparison:
         """Do everything."""
-        curves_of = [scenario for scenario in self._plan.scenarios if self._lines(scenario)]
-        setups = [setup for scenario in curves_of for setup in self._setups(scenario)]
+        curves_of = [scenario for scenario in self._plan.scenarios if self._lineup.lines(scenario)]
+        setups = [setup for scenario in curves_of for setup in self._lineup.setups(scenario)]
         self._all = len(self._names) * 2 + len(setups)
         fit = self._fit() if self._plan.classical else None
         answers = {name: self._answer(name) for name in self._names}
@@ -99,7 +99,7 @@ class _Run:
             disagreements=self._disagreements(answers),
             choice=None,
             summary=(),
-            notes=(*self._material.notes, *self._left_out()),
+            notes=(*self._material.notes, *self._lineup.notes(self._plan.scenarios)),
             skipped=dict(self._material.skipped),
             provenance=self._provenance(),
         )
@@ -186,52 +186,17 @@ class _Run:
             self._store.keep(key, known)
         return Cost(**known)
 
-    def _lines(self, scenario: Scenario) -> list[str]:
-        """Return the engines that the scenario changes, none where the task is too small for it."""
-        open_ = [name for name, encoder in self._plan.encoders.items() if encoder.vocabulary is None]
-        if scenario.varies == "engine":
-            return ["learned engines"] if len(open_) > 1 else []
-        fitted = [CLASSICAL] if self._plan.classical else []
-        able = {Reach.EVERY: self._names, Reach.OPEN: open_, Reach.FITTED: fitted}[scenario.reach]
-        places = scenario.places(self._material.limits)
-        probe = scenario.setups("", places[0][1]) if places else []
-        return able if len(places) > 1 and all(self._bench.can_do(setup) for setup in probe) else []
-
-    def _left_out(self) -> tuple[str, ...]:
-        return tuple(
-            f"the scenario {scenario.name} was left out: {self._why_not(scenario)}"
-            for scenario in self._plan.scenarios
-            if not self._lines(scenario)
-        )
-
-    def _why_not(self, scenario: Scenario) -> str:
-        if self._material.task.kind is TaskKind.CAPTION and scenario.reach is not Reach.FITTED:
-            return "it is about labels"
-        if scenario.varies == "wording":
-            return "no coarser and finer words are known for these labels"
-        if scenario.reach is Reach.FITTED and not self._plan.classical:
-            return "it varies the classical engine, which is not compared"
-        if scenario.reach is Reach.OPEN:
-            return "no learned engine is compared"
-        return "the task is too small for it"
-
-    def _setups(self, scenario: Scenario) -> list[Setup]:
-        places = scenario.places(self._material.limits)
-        return [s for name in self._lines(scenario) for _, value in places for s in scenario.setups(name, value)]
-
     def _curve(self, scenario: Scenario, answers: Mapping[str, Scored]) -> Curve:
         measure = scenario.measure or main_measure(self._material.task.kind)
-        able = self._lines(scenario)
         lines = {}
         self._fit_ahead(scenario)
-        for name in able:
+        for name in self._lineup.lines(scenario):
             points = []
             for at, value in scenario.places(self._material.limits):
                 draws = [self._cell(scenario, setup, answers)[measure] for setup in scenario.setups(name, value)]
                 points.append(_point(at, draws))
             lines[name] = tuple(points)
-        moving = {*able, *map(str, scenario.values)}
-        still = {name: figures(answers[name]).means[measure] for name in self._names if name not in moving}
+        still = {name: figures(answers[name]).means[measure] for name in self._lineup.steady(scenario)}
         fixed = dict(scenario.fixed)
         return Curve(
             scenario.name, scenario.question, scenario.axis, measure, fixed, scenario.logarithmic, lines, still
@@ -241,7 +206,7 @@ class _Run:
         """Fit what the scenario needs and is not kept; a threshold is laid on answers that are there."""
         missing = [
             setup
-            for setup in self._setups(scenario)
+            for setup in self._lineup.setups(scenario)
             if setup.accepted is None and self._store.result(setup.key(self._context(setup.engine))) is None
         ]
         if any(setup.engine == CLASSICAL for setup in missing):
@@ -293,6 +258,7 @@ class _Run:
             images=len(material.task.images),
             exemplars=None if material.pictures is None else len(material.pictures.items),
             main=main_measure(material.task.kind),
+            each=MEASURES[material.task.kind][0],
         )
 
     def _spent(self) -> float:

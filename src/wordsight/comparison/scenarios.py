@@ -16,6 +16,9 @@ Value: TypeAlias = int | float | str
 """A place on the axis of a scenario."""
 
 
+_ABOUT_FITS = frozenset({"exemplars", "clusters", "features"})
+
+
 class Reach(Enum):
     """Which engines a scenario can change; the others are drawn as the line that they stay on."""
 
@@ -45,6 +48,11 @@ class Scenario:
     measure: str | None = None
     logarithmic: bool = False
     usual_values: tuple[Value, ...] | None = None
+
+    @property
+    def fits(self) -> bool:
+        """Whether the classical engine is fitted anew for it, which one that comes as a file cannot be."""
+        return not _ABOUT_FITS.isdisjoint({self.varies, *self.fixed})
 
     def setups(self, engine: str, value: Value | None) -> list[Setup]:
         """Return the experiments at one place of the axis, one a seed; ``None``: all that the task has."""

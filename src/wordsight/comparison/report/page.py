@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from html import escape
+from types import MappingProxyType
 
 from wordsight.comparison.report import style
 from wordsight.comparison.report.plots import EXTRA, Plot
-from wordsight.comparison.report.tables import Table, costs, facts, original, quality, scenario, tests, trust
+from wordsight.comparison.report.queries import apart, confused, extremes, gaps, single
+from wordsight.comparison.report.table import Table
+from wordsight.comparison.report.tables import costs, facts, original, quality, scenario, tests, trust
 from wordsight.comparison.results import Comparison, Disagreement, EngineResult, QueryHits
-from wordsight.comparison.wording import percent
-from wordsight.evaluation.disagreement import PictureDisagreement
 
 _MOST_LABELS = 30  # a larger table of confusion cannot be read
 
@@ -43,8 +44,8 @@ def _page(found: Comparison, drawn: Mapping[str, Plot], thumbnails: Mapping[str,
     yield from _section("confusion", "Which labels are confused", _confusions(found))
     yield from _section("queries", "Best and worst queries", _queries(found, thumbnails))
     for number, pair in enumerate(found.disagreements):
-        title = f"Where {_text(pair.first)} and {_text(pair.second)} disagree most"
-        yield from _section(f"disagree{number}", title, _disagreement(pair, found.task.main, thumbnails))
+        title = _text(gaps(pair, found.task.each).title)
+        yield from _section(f"disagree{number}", title, _disagreement(pair, found.task.each, thumbnails))
     yield from _section("again", "To make it again", _facts(found))
     yield "</main>\n<footer>Made with wordsight.</footer>\n</body>\n</html>\n"
 
@@ -113,13 +114,18 @@ def _scenarios(found: Comparison, drawn: Mapping[str, Plot]) -> Iterator[str]:
 
 def _confusions(found: Comparison) -> Iterator[str]:
     labels = found.task.labels
-    if not labels or len(labels) > _MOST_LABELS:
-        yield f"<p>{len(labels)} labels are too many to show; report.json has nothing left out.</p>\n"
+    yield _table(confused(found))
+    if not labels:
+        return
+    if len(labels) > _MOST_LABELS:
+        yield f'<p class="note">{len(labels)} labels are too many for a table; report.json has them all.</p>\n'
         return
     yield "<p>Of the pictures of each label (row), the percentage whose best label is each (column).</p>\n"
-    for engine in found.engines:
+    for number, engine in enumerate(found.engines):
         if engine.confusion is not None:
-            yield f"<details><summary>{_text(engine.name)}</summary>\n{_confusion(engine, labels)}</details>\n"
+            opened = "" if number else " open"
+            body = _confusion(engine, labels)
+            yield f"<details{opened}><summary>{_text(engine.name)}</summary>\n{body}</details>\n"
 
 
 def _confusion(engine: EngineResult, labels: tuple[str, ...]) -> str:
@@ -135,43 +141,29 @@ def _confusion(engine: EngineResult, labels: tuple[str, ...]) -> str:
 
 
 def _queries(found: Comparison, thumbnails: Mapping[str, str]) -> Iterator[str]:
-    for engine in found.engines:
-        if engine.kind == "fusion":
-            continue
-        yield f"<h3>{_text(engine.name)}</h3>\n"
-        for said, queries in (("best", engine.best), ("worst", engine.worst)):
-            yield f"<h4>{said}</h4>\n<ul class=queries>\n"
-            yield from (f"<li>{_hits(query, found.task.main, thumbnails)}</li>\n" for query in queries)
-            yield "</ul>\n"
+    yield _table(extremes(found))
+    for engine in single(found) if thumbnails else ():
+        shown = [_hits(query, thumbnails) for query in (*engine.best, *engine.worst)]
+        yield f"<h3>What {_text(engine.name)} found first</h3>\n<ul class=queries>\n{''.join(shown)}</ul>\n"
 
 
-def _hits(query: QueryHits, measure: str, thumbnails: Mapping[str, str]) -> str:
-    right = sum(is_right for _, is_right in query.hits)
-    told = f"<b>{_text(query.query)}</b> {_text(measure)} {percent(query.value)}; "
-    told += f"{right} of the first {len(query.hits)} right"
-    shown = [
-        _picture(thumbnails[image], f"{'right' if is_right else 'wrong'}: {image}", "right" if is_right else "wrong")
+def _hits(query: QueryHits, thumbnails: Mapping[str, str]) -> str:
+    shown = "".join(
+        _picture(thumbnails[image], f"{'right' if is_right else 'wrong'}: {image}", is_right)
         for image, is_right in query.hits
         if image in thumbnails
-    ]
-    return told + (f'<div class="strip">{"".join(shown)}</div>' if shown else "")
+    )
+    return f'<li><b>{_text(query.query)}</b><div class="strip">{shown or "nothing"}</div></li>\n'
 
 
 def _disagreement(pair: Disagreement, measure: str, thumbnails: Mapping[str, str]) -> Iterator[str]:
-    rows = tuple((gap.query_id, percent(gap.first), percent(gap.second)) for gap in pair.queries)
-    yield _table(Table("gaps", "", ("query", f"{pair.first}: {measure}", f"{pair.second}: {measure}"), rows))
-    yield "<h3>Pictures that they rank furthest apart</h3>\n<ul class=queries>\n"
-    yield from (f"<li>{_gap(gap, pair, thumbnails)}</li>\n" for gap in pair.pictures)
-    yield "</ul>\n"
-
-
-def _gap(gap: PictureDisagreement, pair: Disagreement, thumbnails: Mapping[str, str]) -> str:
-    told = (
-        f"<b>{_text(gap.query_id)}</b>, {'shown' if gap.relevant else 'not shown'} by {_text(gap.image_id)}: "
-        f"rank {gap.first_rank:,} of {_text(pair.first)}, {gap.second_rank:,} of {_text(pair.second)}"
-    )
-    picture = thumbnails.get(gap.image_id)
-    return (_picture(picture, gap.image_id, "right" if gap.relevant else "wrong") if picture else "") + told
+    pictures = {
+        gap.image_id: _picture(thumbnails[gap.image_id], gap.image_id, gap.relevant)
+        for gap in pair.pictures
+        if gap.image_id in thumbnails
+    }
+    yield _table(gaps(pair, measure))
+    yield f"<h3>{_text(apart(pair).title)}</h3>\n{_table(apart(pair), pictures)}"
 
 
 def _facts(found: Comparison) -> Iterator[str]:
@@ -188,17 +180,20 @@ def _figure(plot: Plot | None, caption: str) -> str:
     return f'<figure><div role="img" aria-label="{_text(plot.alt)}">{plot.svg}</div>{told}</figure>\n'
 
 
-def _picture(uri: str, alt: str, kind: str) -> str:
+def _picture(uri: str, alt: str, right: bool) -> str:
+    kind = "right" if right else "wrong"
     return f'<img class="{kind}" src="{_text(uri)}" alt="{_text(alt)}" title="{_text(alt)}">'
 
 
-def _table(table: Table) -> str:
+def _table(table: Table, pictures: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Return the table; ``pictures``: first cell -> what is shown before it."""
     if not table.rows:
         return "<p>Not measured for this task.</p>\n"
     head = "".join(f'<th scope="col">{_text(name)}</th>' for name in table.header)
     rows = "".join(
-        f'<tr><th scope="row">{_text(row[0])}</th>{"".join(f"<td>{_text(cell)}</td>" for cell in row[1:])}</tr>\n'
-        for row in table.rows
+        f'<tr><th scope="row">{pictures.get(first, "")}{_text(first)}</th>'
+        f"{''.join(f'<td>{_text(cell)}</td>' for cell in rest)}</tr>\n"
+        for first, *rest in table.rows
     )
     note = f'<p class="note">{_text(table.note)}</p>\n' if table.note else ""
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead>\n<tbody>{rows}</tbody></table></div>\n{note}'

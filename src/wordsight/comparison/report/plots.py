@@ -26,6 +26,7 @@ _MARKERS = "os^Dvp"
 _STYLES = ("-", "--", "-.", ":", "-", "--")
 _RECALLS = 21
 _APART = 1.7
+_ASIDE = 0.12  # of the distance between two words on an axis
 _MILLISECONDS = tuple(base * 10.0**power for power in range(-2, 5) for base in (1, 2, 5))
 
 
@@ -47,7 +48,9 @@ def draw(found: Comparison) -> dict[str, Plot]:
     """Return all plots by name: "precision", "cost", and one for every scenario; nothing without matplotlib."""
     if not can_draw():
         return {}
-    numbers = {engine.name: place for place, engine in enumerate(found.engines)}
+    names = [engine.name for engine in found.engines]
+    names += [name for curve in found.curves for name in curve.lines]  # some are in scenarios only
+    numbers = {name: place for place, name in enumerate(dict.fromkeys(names))}
     made = [_precision(found, numbers), *_cost(found, numbers)]
     made += [_curve(curve, numbers) for curve in found.curves]
     return {plot.name: plot for plot in made}
@@ -58,7 +61,7 @@ def _precision(found: Comparison, numbers: Mapping[str, int]) -> Plot:
     recalls = [place / (_RECALLS - 1) for place in range(_RECALLS)]
     for engine in found.engines:
         canvas.line(recalls, engine.curve, engine.name, numbers[engine.name], markers=False)
-    canvas.axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
+    canvas.axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1))
     half = _RECALLS // 2
     told = "; ".join(f"{engine.name} {percent(engine.curve[half])}" for engine in found.engines)
     return Plot("precision", f"Precision over recall. Precision at recall one half: {told}.", canvas.svg())
@@ -89,25 +92,27 @@ def _cost(found: Comparison, numbers: Mapping[str, int]) -> Iterator[Plot]:
 def _curve(curve: Curve, numbers: Mapping[str, int]) -> Plot:
     canvas = _Canvas(4.0, 2.9)
     told = []
-    for name, points in curve.lines.items():
-        _draw_line(canvas, curve, points, name, numbers.get(name, 0))
+    for place, (name, points) in enumerate(curve.lines.items()):
+        aside = _ASIDE * (place - (len(curve.lines) - 1) / 2)
+        _draw_line(canvas, curve, points, name, numbers[name], aside)
         first, last = points[0], points[-1]
         told.append(f"{name} from {percent(first.value)} at {first.at} to {percent(last.value)} at {last.at}")
     for name, value in curve.still.items():
         canvas.still(value, name, numbers[name])
         told.append(f"{name} stays at {percent(value)}")
     canvas.axes.set(xlabel=curve.axis, ylabel=curve.measure)
-    canvas.axes.set_ylim(bottom=0, top=1.02)
+    canvas.axes.set_ylim(bottom=0, top=1)
     return Plot(curve.scenario, f"{curve.measure} over {curve.axis}: {'; '.join(told)}.", canvas.svg())
 
 
-def _draw_line(canvas: _Canvas, curve: Curve, points: Sequence[Point], name: str, number: int) -> None:
+def _draw_line(canvas: _Canvas, curve: Curve, points: Sequence[Point], name: str, number: int, aside: float) -> None:
     places = [point.at for point in points]
     words = any(isinstance(at, str) for at in places)
     x: list[Any] = list(range(len(places))) if words else list(places)
+    drawn_at = [at + aside for at in x] if words else x  # equal values beside each other, not one upon the other
     low = [point.value - point.low for point in points]
     high = [point.high - point.value for point in points]
-    canvas.line(x, [point.value for point in points], name, number, spread=(low, high), joined=not words)
+    canvas.line(drawn_at, [point.value for point in points], name, number, spread=(low, high), joined=not words)
     if curve.logarithmic:
         canvas.axes.set_xscale("log")
     names = [str(at) if words else f"{at:g}" for at in places]
@@ -174,6 +179,7 @@ class _Canvas:
             linestyle=_STYLES[place] if joined else "none",
             linewidth=1.6,
             capsize=2 if spread and any(map(any, spread)) else 0,
+            clip_on=False,
         )
 
     def still(self, value: float, name: str, number: int) -> None:
@@ -181,12 +187,18 @@ class _Canvas:
         place = number % COLOURS
         self.axes.axhline(value, label=f"{name} (unchanged)", color=_colour(place), linestyle=":", linewidth=1.4)
 
+    def _legend(self) -> None:
+        """Name the engines above the axes, where nothing is drawn."""
+        handles, names = self.axes.get_legend_handles_labels()
+        lines = [handle[0] if isinstance(handle, tuple) else handle for handle in handles]  # without their bars
+        self._figure.legend(lines, names, loc="outside upper left", ncols=2, fontsize=8, handlelength=2.6)
+
     def svg(self, *, legend: bool = True) -> str:
         """Return the figure as an ``svg`` element whose colours are variables of the page."""
         stream = io.StringIO()
         with self._context(self._settings):
             if legend:
-                self.axes.legend(fontsize=8)
+                self._legend()
             self._figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
         text = stream.getvalue()
         text = text[text.index("<svg") :]

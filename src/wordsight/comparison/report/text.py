@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from wordsight.comparison.report.tables import Table, facts, tables
-from wordsight.comparison.results import Comparison, Disagreement
-from wordsight.comparison.wording import percent
+from wordsight.comparison.report.table import Table
+from wordsight.comparison.report.tables import facts, tables
+from wordsight.comparison.results import Comparison
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -30,8 +30,6 @@ def markdown(found: Comparison) -> str:
             "",
             *([_cell(table.note), ""] if table.note else []),
         ]
-    for pair in found.disagreements:
-        lines += _disagreement(pair, found.task.main)
     if found.notes or found.skipped:
         lines += ["## Notes", "", *(f"- {_cell(note)}" for note in found.notes)]
         lines += [f"- skipped {_cell(name)}: {_cell(reason)}" for name, reason in found.skipped.items()] + [""]
@@ -53,20 +51,6 @@ def _markdown_table(table: Table) -> list[str]:
 def _cell(text: str) -> str:
     """Return text that a cell of a table can hold."""
     return text.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
-
-
-def _disagreement(pair: Disagreement, measure: str) -> list[str]:
-    lines = [f"## Where {pair.first} and {pair.second} disagree most", ""]
-    lines += [f"| query | {pair.first}: {measure} | {pair.second}: {measure} |", "|---|---:|---:|"]
-    lines += [f"| {_cell(gap.query_id)} | {percent(gap.first)} | {percent(gap.second)} |" for gap in pair.queries]
-    lines += ["", "Pictures that they rank furthest apart:", ""]
-    lines += [f"| picture | query | shows it | {pair.first}: rank | {pair.second}: rank |", "|---|---|---|---:|---:|"]
-    lines += [
-        f"| {_cell(gap.image_id)} | {_cell(gap.query_id)} | {'yes' if gap.relevant else 'no'} | {gap.first_rank:,} "
-        f"| {gap.second_rank:,} |"
-        for gap in pair.pictures
-    ]
-    return [*lines, ""]
 
 
 def _latex_table(table: Table) -> str:

@@ -162,6 +162,11 @@ def test_confusion_by_hand() -> None:
     assert confusion(answer([[1, 1, 0], [0, 0, 1]], [[3, 1, 1], [1, 2, 2]])) == [[0.5, 0.5], [0, 1]]
 
 
+def test_a_picture_of_two_labels_is_confused_with_neither() -> None:
+    right = [[1, 1, 0, 1], [1, 0, 1, 0]]  # the first shows both, and the second label is on top
+    assert confusion(answer(right, [[1, 3, 3, 1], [2, 1, 1, 2]])) == [[0.5, 0.5], [0.5, 0.5]]
+
+
 def test_multiply_adds_by_hand() -> None:
     def node(op: str, inputs: list[list[int]], output: list[int]) -> dict[str, object]:
         return {

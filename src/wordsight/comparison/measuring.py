@@ -131,13 +131,17 @@ def precision_curve(scored: Scored, points: int = 21) -> list[float]:
 
 
 def confusion(scored: Scored) -> list[list[float]]:
-    """Return, for the pictures of each label (row), the share whose best label is each (column)."""
-    right = truth(scored.task).relevant
+    """Return, for the pictures of each label (row), the share whose best label is each (column).
+
+    Where a picture has several labels and the best is another of them, it is no picture that was confused with it: it
+    counts in no other row than that of its best label.
+    """
+    judged = truth(scored.task)
     best = np.where(np.isnan(scored.scores), -np.inf, scored.scores).argmax(axis=0)
-    m = len(right)
-    counted = np.stack([np.bincount(best[row], minlength=m) for row in right]) / np.maximum(right.sum(1), 1)[:, None]
-    rows: list[list[float]] = counted.tolist()
-    return rows
+    m, pictures = len(judged.relevant), np.arange(len(best))
+    fitting = (judged.relevant | ~judged.counted)[best, pictures]
+    rows = [best[right & (~fitting | (best == label))] for label, right in enumerate(judged.relevant)]
+    return [(np.bincount(row, minlength=m) / max(len(row), 1)).tolist() for row in rows]
 
 
 def _answered(scored: Scored, judged: Judgements) -> NDArray[np.bool_]:

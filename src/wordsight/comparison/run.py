@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -77,7 +77,7 @@ class _Run:
         self._started = time.perf_counter()
         self._about = machine()
         self._clock = digest("seconds", material.digest, plan.asked, plan.seed)
-        self._before = float((store.result(self._clock) or {}).get("seconds", 0.0))
+        self._made = self._before = store.result(self._clock) or {}
 
     def whole(self) -> Comparison:
         """Do everything."""
@@ -139,7 +139,7 @@ class _Run:
         model = self._bench.variations.model(Setup(CLASSICAL), labels)
         fit = Fit(round(time.perf_counter() - started, 2), peak_memory())
         cluster_file.write(model, file)
-        self._store.keep(key, asdict(fit))
+        self._keep(key, asdict(fit))
         return fit
 
     @cached_property
@@ -183,7 +183,7 @@ class _Run:
             asked = [text for text in texts if engine.vocabulary is None or text in engine.vocabulary]
             cost = measure_cost(opened, engine.dim, self._material.task.images, asked[:_QUERY_TEXTS], fit)
             known = asdict(cost)
-            self._store.keep(key, known)
+            self._keep(key, known)
         return Cost(**known)
 
     def _curve(self, scenario: Scenario, answers: Mapping[str, Scored]) -> Curve:
@@ -226,8 +226,7 @@ class _Run:
             else:
                 result = figures(self._bench.run(setup))
                 known = {**result.means, "abstained": result.abstained}
-            self._store.keep(key, known)
-            self._spent()
+            self._keep(key, known)
         return known
 
     def _judged(self, name: str, answer: Scored, costs: Mapping[str, Cost]) -> EngineResult:
@@ -261,22 +260,29 @@ class _Run:
             each=MEASURES[material.task.kind][0],
         )
 
-    def _spent(self) -> float:
-        """Keep and return the seconds that this run and those that it continues took, also if they were killed."""
-        seconds = round(self._before + time.perf_counter() - self._started, 1)
-        self._store.keep(self._clock, {"seconds": seconds})
-        return seconds
+    def _keep(self, key: str, result: dict[str, Any]) -> None:
+        self._store.keep(key, result)
+        self._clock_in()
+
+    def _clock_in(self) -> None:
+        """Keep when and where this was made, and how long this run and those that it continues took, also if killed."""
+        seconds = float(self._before.get("seconds", 0)) + time.perf_counter() - self._started
+        date = datetime.now(UTC).isoformat(timespec="minutes")
+        self._made = {"seconds": round(seconds, 1), "date": date, "machine": self._about}
+        self._store.keep(self._clock, self._made)
 
     def _provenance(self) -> Provenance:
+        if self._made is not self._before or "date" not in self._made:  # else only the report is written again
+            self._clock_in()
         return Provenance(
             command=self._plan.command,
-            date=datetime.now(UTC).isoformat(timespec="minutes"),
-            seconds=self._spent(),
+            date=self._made["date"],
+            seconds=self._made["seconds"],
             seed=self._plan.seed,
             scenarios=self._plan.asked,
             material=self._material.digest,
             versions=versions(),
-            machine=self._about,
+            machine=self._made["machine"],
         )
 
 

@@ -12,6 +12,7 @@ from wordsight.comparison.report.queries import apart, confused, extremes, gaps,
 from wordsight.comparison.report.table import Table
 from wordsight.comparison.report.tables import costs, facts, original, quality, scenario, tests, trust
 from wordsight.comparison.results import Comparison, Disagreement, EngineResult, QueryHits
+from wordsight.datasets.task import TaskKind
 
 _MOST_LABELS = 30  # a larger table of confusion cannot be read
 
@@ -120,7 +121,10 @@ def _confusions(found: Comparison) -> Iterator[str]:
     if len(labels) > _MOST_LABELS:
         yield f'<p class="note">{len(labels)} labels are too many for a table; report.json has them all.</p>\n'
         return
-    yield "<p>Of the pictures of each label (row), the percentage whose best label is each (column).</p>\n"
+    left_out = ""
+    if found.task.kind == TaskKind.MULTI_LABEL.value:
+        left_out = " Pictures whose best label is another one that they show as well are left out."
+    yield f"<p>Of the pictures of each label (row), the percentage whose best label is each (column).{left_out}</p>\n"
     for number, engine in enumerate(found.engines):
         if engine.confusion is not None:
             opened = "" if number else " open"

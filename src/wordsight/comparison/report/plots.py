@@ -64,7 +64,7 @@ def _precision(found: Comparison, numbers: Mapping[str, int]) -> Plot:
     canvas.axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1))
     half = _RECALLS // 2
     told = "; ".join(f"{engine.name} {percent(engine.curve[half])}" for engine in found.engines)
-    return Plot("precision", f"Precision over recall. Precision at recall one half: {told}.", canvas.svg())
+    return Plot("precision", f"Precision over recall. Precision at recall one half: {told}.", canvas.svg("precision"))
 
 
 def _cost(found: Comparison, numbers: Mapping[str, int]) -> Iterator[Plot]:
@@ -86,7 +86,7 @@ def _cost(found: Comparison, numbers: Mapping[str, int]) -> Iterator[Plot]:
     canvas.axes.set_xlim(least / 3, most * 3)
     canvas.axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     canvas.axes.minorticks_off()
-    yield Plot("cost", f"{found.task.main} against time: {'; '.join(told)}.", canvas.svg(legend=False))
+    yield Plot("cost", f"{found.task.main} against time: {'; '.join(told)}.", canvas.svg("cost", legend=False))
 
 
 def _curve(curve: Curve, numbers: Mapping[str, int]) -> Plot:
@@ -102,7 +102,7 @@ def _curve(curve: Curve, numbers: Mapping[str, int]) -> Plot:
         told.append(f"{name} stays at {percent(value)}")
     canvas.axes.set(xlabel=curve.axis, ylabel=curve.measure)
     canvas.axes.set_ylim(bottom=0, top=1)
-    return Plot(curve.scenario, f"{curve.measure} over {curve.axis}: {'; '.join(told)}.", canvas.svg())
+    return Plot(curve.scenario, f"{curve.measure} over {curve.axis}: {'; '.join(told)}.", canvas.svg(curve.scenario))
 
 
 def _draw_line(canvas: _Canvas, curve: Curve, points: Sequence[Point], name: str, number: int, aside: float) -> None:
@@ -193,20 +193,28 @@ class _Canvas:
         lines = [handle[0] if isinstance(handle, tuple) else handle for handle in handles]  # without their bars
         self._figure.legend(lines, names, loc="outside upper left", ncols=2, fontsize=8, handlelength=2.6)
 
-    def svg(self, *, legend: bool = True) -> str:
-        """Return the figure as an ``svg`` element whose colours are variables of the page."""
+    def svg(self, name: str, *, legend: bool = True) -> str:
+        """Return the figure as an ``svg`` element whose colours and letters are the page's; ``name`` begins its ids."""
         stream = io.StringIO()
         with self._context(self._settings):
             if legend:
                 self._legend()
             self._figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
         text = stream.getvalue()
-        text = text[text.index("<svg") :]
-        text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.S)
-        text = text.replace(_INK, "var(--ink)").replace(_LINE, "var(--line)")
+        text = text[text.index("<svg") :].replace(_INK, "var(--ink)").replace(_LINE, "var(--line)")
         for place in range(COLOURS):
             text = text.replace(_colour(place), f"var(--c{place + 1})")
-        return re.sub(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', r'<svg viewBox="\1" aria-hidden="true">', text, count=1)
+        text = re.sub(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', r'<svg viewBox="\1" aria-hidden="true">', text, count=1)
+        return _tidy(text, name)
+
+
+def _tidy(svg: str, name: str) -> str:
+    """Return the element without what the page does not need, its ids different from those of other plots."""
+    svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->| ?font-family: [^;\"]*;?", "", svg, flags=re.S)
+    used = set(re.findall(r"#([\w.-]+)", svg))
+    svg = re.sub(r' id="([^"]*)"', lambda found: f' id="{name}-{found[1]}"' if found[1] in used else "", svg)
+    svg = re.sub(r'(url\(|href=")#', rf"\1#{name}-", svg)
+    return re.sub(r"\s+", " ", svg).replace("> <", "><")
 
 
 def _colour(place: int) -> str:

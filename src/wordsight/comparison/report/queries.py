@@ -32,7 +32,10 @@ def extremes(found: Comparison) -> Table:
 def confused(found: Comparison) -> Table:
     """Return, for each engine, the labels whose pictures it most often gives to one other label."""
     rows = tuple(row for engine in single(found) for row in _confused(engine, found.task.labels))
-    note = "The share of the pictures of a label that another label scores best: the largest of each engine."
+    note = (
+        "The share of the pictures of a label that one they do not show scores best: the largest of each engine. Where "
+        "pictures show several labels, those with another of theirs on top are left out."
+    )
     header = ("engine", "pictures of", "taken for", "share")
     return Table("confused", "Labels that are taken for each other", header, rows, note)
 

@@ -37,6 +37,7 @@ class Cost:
     pictures. ``fit_seconds``: learning from the exemplars, on all cores; ``None`` where nothing is learned here.
     Bytes: ``peak_memory`` of a process that encodes and answers, ``fit_memory`` of the one that fitted, ``model_bytes``
     on disk, ``index_bytes`` of a picture. ``multiply_adds`` for one picture, ``text_multiply_adds`` for one query.
+    ``runtime``: what ran the image tower, of several that may.
     """
 
     fit_seconds: float | None
@@ -52,6 +53,7 @@ class Cost:
     multiply_adds: int | None
     text_multiply_adds: int | None
     joules_a_picture: float | None
+    runtime: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ def measure_cost(
         multiply_adds=size.multiply_adds,
         text_multiply_adds=size.text_multiply_adds,
         joules_a_picture=found["joules_a_picture"],
+        runtime=found["runtime"],
     )
 
 

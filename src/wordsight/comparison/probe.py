@@ -21,11 +21,12 @@ _ROWS = 10_000
 
 
 def probe(folder: Path, encoder: str, texts: Sequence[str]) -> dict[str, object]:
-    """Return seconds to load, seconds and processor seconds a picture and a query, peak memory, joules a picture."""
+    """Return seconds to load, (processor) seconds a picture, seconds a query, peak memory, joules, what ran it."""
     from PIL import Image as PILImage
 
     from wordsight.comparison.machine import energy, peak_memory
     from wordsight.encoding import score
+    from wordsight.protocols import TunableEncoder
     from wordsight.registry import load_encoder
 
     images = [PILImage.fromarray(np.load(file)) for file in sorted(folder.glob("*.npy"))]
@@ -56,6 +57,7 @@ def probe(folder: Path, encoder: str, texts: Sequence[str]) -> dict[str, object]
         "seconds_a_query": statistics.median(asked),
         "memory_before": before,
         "peak_memory": peak_memory(),
+        "runtime": engine.runtime if isinstance(engine, TunableEncoder) else None,
         "joules_a_picture": None if wrapped else (used - joules) / (_PASSES * len(images)),  # type: ignore[operator]
     }
 

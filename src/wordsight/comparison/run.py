@@ -29,7 +29,7 @@ from wordsight.datasets.task import TaskKind
 from wordsight.encoders import cluster_file
 from wordsight.encoders.cluster import ClusterEncoder
 from wordsight.errors import BadInput
-from wordsight.protocols import Encoder
+from wordsight.protocols import MANY, Encoder, TunableEncoder
 from wordsight.types import Scores
 
 Tell: TypeAlias = Callable[[str, int, int], None]
@@ -84,6 +84,7 @@ class _Run:
         curves_of = [scenario for scenario in self._plan.scenarios if self._lineup.lines(scenario)]
         setups = [setup for scenario in curves_of for setup in self._lineup.setups(scenario)]
         self._all = len(self._names) * 2 + len(setups)
+        self._tune()
         fit = self._fit() if self._plan.classical else None
         answers = {name: self._answer(name) for name in self._names}
         costs = {name: self._cost(name, fit if name == CLASSICAL else None) for name in self._names}
@@ -124,6 +125,12 @@ class _Run:
     def _step(self, what: str, steps: int = 0) -> None:
         self._done += steps
         self._tell(what, min(self._done, self._all), self._all)
+
+    def _tune(self) -> None:
+        for encoder in self._plan.encoders.values():
+            if isinstance(encoder, TunableEncoder) and len(self._material.task.images) >= MANY:
+                self._step(f"{encoder.name}: what runs it fastest")
+                encoder.tune()
 
     def _fit(self) -> Fit:
         """Fit the classical engine and keep it as a file, or take the one that is kept."""

@@ -198,6 +198,7 @@ _COSTS: dict[str, Callable[[Cost], str]] = {
     "multiply-adds of a picture": lambda cost: _millions(cost.multiply_adds),
     "multiply-adds of a query": lambda cost: _millions(cost.text_multiply_adds),
     "energy of a picture": lambda cost: _joules(cost.joules_a_picture),
+    "runs in": lambda cost: cost.runtime or "-",
 }
 
 

@@ -215,10 +215,11 @@ def facts(found: Comparison) -> Iterator[tuple[str, str]]:
         if engine.fingerprint:
             yield f"fingerprint of {engine.name}", engine.fingerprint
     machine = made.machine
-    load = machine.get("load_before")
+    load, features = machine.get("load_before"), machine.get("features")
+    able = f" with {', '.join(features)}" if isinstance(features, list) and features else ""
     yield (
         "machine",
-        f"{machine.get('processor')}, {machine.get('cores')} cores, {machine.get('memory_gb')} GB, "
+        f"{machine.get('processor')}{able}, {machine.get('cores')} cores, {machine.get('memory_gb')} GB, "
         f"{machine.get('system')}; load before {load[0] if isinstance(load, list) and load else UNKNOWN}",
     )
     yield "versions", ", ".join(f"{name} {version}" for name, version in made.versions.items())

@@ -19,6 +19,7 @@ from PIL import Image as PILImage
 
 from wordsight.comparison import Comparison, Plan, Store, choose, compare, open_material
 from wordsight.comparison import classical as classical_module
+from wordsight.comparison import run as run_module
 from wordsight.comparison.advice import crossing, summarised
 from wordsight.comparison.material import Material
 from wordsight.comparison.report import plots as plots_module
@@ -309,6 +310,26 @@ def test_a_fitted_file_is_joined_where_scenarios_fit_anew(
     assert all(file not in curve.lines for curve in alone.curves)
     assert "exemplars was left out: it varies the classical engine, for which there are no exemplars" in alone.notes[-2]
     assert "there are no exemplars here to fit another from" in alone.notes[-1]
+
+
+class _Tunable(ColourEncoder):
+    """An encoder that finds out what runs it fastest."""
+
+    runtime = "abacus"
+    tuned = 0
+
+    def tune(self) -> None:
+        self.tuned += 1
+
+
+@pytest.mark.parametrize(("many", "tuned"), [(1, 1), (1_000, 0)])
+def test_an_encoder_is_tuned_before_many_pictures(
+    material: Material, tmp_path: Path, monkeypatch, many: int, tuned: int
+) -> None:
+    monkeypatch.setattr(run_module, "MANY", many)
+    encoder = _Tunable()
+    compare(material, Plan({"colours": encoder}, False, (), "none", 0, 1, ""), Store(tmp_path))
+    assert encoder.tuned == tuned
 
 
 def test_fewer_than_one_engine_is_refused(material: Material, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar
@@ -21,6 +21,7 @@ from wordsight.features.gradients import (
 )
 from wordsight.features.pixels import colour_squares, frozen, grey_squares, in_chunks
 from wordsight.features.pooling import pooled
+from wordsight.features.scratch import scratch
 from wordsight.protocols import Image
 
 _EPSILON = 1e-5
@@ -79,38 +80,61 @@ class Hog(Described):
         return self._blocks(self._counted(bins.take(codes, mode="clip"), magnitudes().take(codes, mode="clip")))
 
     def _counted(self, directions: NDArray[np.uint8], lengths: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Return (n, cells, cells, bins): each pixel votes for one cell and one bin."""
-        across = self._cells * self.cell
-        place = directions[:, :across, :across] + _first_slots(self._cells, self.cell, self.bins)
+        """Return (cells, cells, bins, n): each pixel votes for one cell and one bin."""
+        across, n = self._cells * self.cell, len(directions)
+        if across < directions.shape[1]:
+            directions, lengths = directions[:, :across, :across], lengths[:, :across, :across]
         slots = self._cells**2 * self.bins
-        place += np.arange(0, len(place) * slots, slots)[:, None, None]
-        votes = np.bincount(place.ravel(), lengths[:, :across, :across].ravel(), len(place) * slots)
-        return (votes / self.cell**2).astype(np.float32).reshape(len(place), self._cells, self._cells, self.bins)
+        place = scratch("votes", directions.shape, np.intp)
+        np.add(directions, _first_slots(self._cells, self.cell, self.bins), out=place)
+        if n > 1:
+            place += np.arange(0, n * slots, slots)[:, None, None]
+        votes = np.bincount(place.reshape(-1), lengths.reshape(-1), n * slots).reshape(n, slots)
+        means = np.multiply(votes, 1 / self.cell**2, out=np.empty(votes.shape, np.float32), casting="same_kind")
+        return np.ascontiguousarray(means.T).reshape(self._cells, self._cells, self.bins, n)
 
     def _shared(self, codes: NDArray[np.intp]) -> NDArray[np.float32]:
-        """Return (n, cells, cells, bins): each pixel votes for the two closest cells each way and two bins."""
+        """Return (cells, cells, bins, n): each pixel votes for the two closest cells each way and two bins."""
         planes = orientation_planes(codes, self.bins, self.signed)
         cells = pooled(planes, tuple((i + 0.5) * self.cell for i in range(self._cells)), self.cell)
-        return np.ascontiguousarray(np.moveaxis(cells, 1, -1))
+        return np.ascontiguousarray(cells.transpose(2, 3, 1, 0))
 
     def _blocks(self, cells: NDArray[np.float32]) -> Vectors:
-        """Return (n, dim): overlapping blocks of cells, each normalised by L2-Hys."""
-        n, across = len(cells), self._cells - self.block + 1
-        blocks = np.empty((n, across, across, self.block, self.block, self.bins), np.float32)
-        for down in range(self.block):
-            for right in range(self.block):
-                blocks[:, :, :, down, right] = cells[:, down : down + across, right : right + across]
-        values = blocks.reshape(n * across * across, -1)
-        values *= _one_by_length(values)
-        np.minimum(values, np.float32(_CLIP), out=values)
-        values *= _one_by_length(values)
-        return blocks.reshape(n, -1)
+        """Return (n, dim): overlapping blocks of (cells, cells, bins, n), each normalised by L2-Hys.
+
+        Pictures come last, so that every step is one over many neighbouring numbers, however small the pictures are.
+        Sums are taken in one order, however many pictures there are.
+        """
+        n, across = cells.shape[-1], self._cells - self.block + 1
+        offsets = [(down, right) for down in range(self.block) for right in range(self.block)]
+        energy = _total(np.moveaxis(cells * cells, 2, 0))
+        length = _length([energy[down : down + across, right : right + across] for down, right in offsets])
+        # To clip a value at a share of the length and divide it later is one step less over all values.
+        limit = (length * np.float32(_CLIP))[:, :, None]
+        blocks = np.empty((across, across, self.block, self.block, self.bins, n), np.float32)
+        for down, right in offsets:
+            part = cells[down : down + across, right : right + across]
+            np.minimum(part, limit, out=blocks[:, :, down, right])
+        squares = np.multiply(blocks, blocks, out=scratch("squares in blocks", blocks.shape, np.float32))
+        of_bins = _total([squares[:, :, down, right] for down, right in offsets])
+        clipped = _total(np.moveaxis(of_bins, 2, 0)) / (length * length)
+        blocks *= (1 / (_length([clipped]) * length))[:, :, None, None, None]
+        return blocks.reshape(-1, n).T
 
 
-def _one_by_length(blocks: NDArray[np.float32]) -> NDArray[np.float32]:
-    squares = np.einsum("ij,ij->i", blocks, blocks) + np.float32(_EPSILON**2)
-    one_by: NDArray[np.float32] = np.float32(1) / np.sqrt(squares)
-    return one_by[:, None]
+def _length(squares: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
+    total = _total(squares)
+    total += np.float32(_EPSILON**2)
+    return np.sqrt(total, out=total)
+
+
+def _total(parts: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Return the sum of the arrays, added one after the other."""
+    first, *others = parts
+    total = first.copy()
+    for part in others:
+        total += part
+    return total
 
 
 @lru_cache(maxsize=16)

@@ -19,13 +19,14 @@ from wordsight.features.pixels import (
     grey_squares,
     in_chunks,
 )
+from wordsight.features.scratch import scratch
 from wordsight.protocols import Image
 
 KINDS = ("plain", "uniform", "rotation")
 _UNIT = 1 << 20
 """Weights of interpolation are whole numbers of this fraction: sums are exact, so flat places have one code only."""
 _MOST_POINTS = 16
-_BAND = 1 << 15
+_BAND = 1 << 16
 """Pixels at once: fewer and numpy's own time per call counts, more and the sums leave the cache."""
 _MANY = 4
 """With so many pixels a code it is cheaper to count plain codes and merge the counts than to rename each pixel's."""
@@ -96,18 +97,19 @@ class Lbp(Described):
         return votes / cell_sizes(self.side, self.grid)[:, None]
 
 
-def patterns(levels: NDArray[np.uint8], points: int, radius: float) -> NDArray[np.uint16]:
+def patterns(levels: NDArray[np.uint8], points: int, radius: float) -> NDArray[np.unsignedinteger]:
     """Return the code of each pixel of (n, h, w) levels: bit i is set where neighbour i is at least as bright.
 
     Neighbour i lies at i/points of a turn, counted from the right against the clock; between pixels it is interpolated.
     """
     margin = int(np.ceil(radius))
     padded = _with_edges(levels, margin)
-    codes = np.empty(levels.shape, np.uint16)
+    codes = np.empty(levels.shape, np.uint8 if points <= 8 else np.uint16)
     step = max(1, _BAND // max(1, levels[:, 0].size))
     for top in range(0, levels.shape[1], step):
         band = slice(top, top + step)
-        codes[:, band] = _band_codes(np.ascontiguousarray(padded[:, top : top + step + 2 * margin]), points, radius)
+        seen = padded[:, top : top + step + 2 * margin]
+        codes[:, band] = _band_codes(np.ascontiguousarray(seen), points, radius)
     return codes
 
 
@@ -133,7 +135,7 @@ def _band_codes(padded: NDArray[np.uint8], points: int, radius: float) -> NDArra
     levels = padded.reshape(-1)
     reach = margin * (width + 1)
     inner = slice(reach, levels.size - reach)
-    sums = _Sums(levels.astype(np.int32))
+    sums = _Sums(levels, _sums_needed(points, radius))
     threshold = sums[_UNIT, 0][inner]
     between = np.empty(threshold.size, np.int32)
     brighter = np.empty(threshold.size, np.bool_)
@@ -163,21 +165,31 @@ def _band_codes(padded: NDArray[np.uint8], points: int, radius: float) -> NDArra
 class _Sums(dict[tuple[int, int], NDArray[np.int32]]):
     """Weights of a pixel and the next -> their weighted sum at each place; neighbours above and below share them."""
 
-    def __init__(self, levels: NDArray[np.int32]) -> None:
+    def __init__(self, levels: NDArray[np.uint8], most: int) -> None:
         super().__init__()
-        self._levels = levels
+        self._free = iter(scratch("sums", (most, levels.size), np.int32))
+        self._levels = next(self._free)
+        np.copyto(self._levels, levels)
         self._products: dict[int, NDArray[np.int32]] = {}
 
     def __missing__(self, weights: tuple[int, int]) -> NDArray[np.int32]:
         self[weights] = self._product(weights[0])
         if weights[1]:
-            self[weights] = self._product(weights[0])[:-1] + self._product(weights[1])[1:]
+            first, second = self._product(weights[0])[:-1], self._product(weights[1])[1:]
+            self[weights] = np.add(first, second, out=next(self._free)[:-1])
         return self[weights]
 
     def _product(self, weight: int) -> NDArray[np.int32]:
         if weight not in self._products:
-            self._products[weight] = self._levels * np.int32(weight)
+            self._products[weight] = np.multiply(self._levels, np.int32(weight), out=next(self._free))
         return self._products[weight]
+
+
+@lru_cache(maxsize=16)
+def _sums_needed(points: int, radius: float) -> int:
+    """Return how many arrays ``_Sums`` makes at most: the levels, products and sums of two."""
+    pairs = {pair for neighbour in _circle(points, radius) for pair in (neighbour.upper, neighbour.lower)}
+    return 2 + len({weight for pair in pairs for weight in pair} | {_UNIT}) + len(pairs)
 
 
 def _merged(votes: NDArray[np.intp], names: NDArray[np.uint16]) -> NDArray[np.intp]:

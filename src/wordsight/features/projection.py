@@ -68,12 +68,12 @@ class Projection:
 
     def __call__(self, blocks: Sequence[Embeddings]) -> Embeddings:
         """Return (n, dim) for the statistics of n pictures, a list of (n, d) arrays."""
-        rows = np.empty((len(blocks[0]), len(self.mean)), np.float32)
+        rows = np.broadcast_to(-(self.mean @ self.matrix), (len(blocks[0]), self.dim)).astype(np.float32)
         start = 0
         for block in blocks:
-            signed_sqrt(block, out=rows[:, start : start + block.shape[1]])
+            rows += signed_sqrt(block) @ self.matrix[start : start + block.shape[1]]
             start += block.shape[1]
-        return np.asarray(rows @ self.matrix - self.mean @ self.matrix, np.float32)
+        return rows
 
     def without(self, rows: Embeddings, start: int, block: Embeddings, columns: NDArray[np.int64]) -> Embeddings:
         """Return (k, dim): ``rows`` (1, dim) of one picture, less what each of k groups of columns adds to it.

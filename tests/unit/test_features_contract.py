@@ -25,6 +25,7 @@ from wordsight.features import (
     local_from_description,
     parse,
     parse_local,
+    pixels,
 )
 
 OPENCV = ("contour", "sift", "orb")
@@ -68,6 +69,16 @@ def test_any_picture_has_a_finite_row_that_does_not_depend_on_the_batch(name, pr
     np.testing.assert_array_equal(rows, np.concatenate([feature([picture]) for picture in batch]))
     assert feature([]).shape == (0, feature.dim)
     assert feature([]).dtype == np.float32
+
+
+@pytest.mark.parametrize("name", [*FEATURES, *VARIANTS])
+def test_rows_do_not_depend_on_how_many_pictures_are_worked_on_at_once(name, monkeypatch):
+    feature = named(name, "small")
+    batch = pictures()
+    whole = feature(batch)
+    for at_once in (1, 3, 9):
+        monkeypatch.setattr(pixels, "PIXELS_AT_ONCE", at_once * 32 * 32)
+        np.testing.assert_array_equal(feature(batch), whole)
 
 
 @pytest.mark.parametrize("preset", ["small", "photo"])

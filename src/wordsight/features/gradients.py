@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordsight.features.pixels import frozen
-from wordsight.features.scratch import scratch
 
 _SPAN = 511
 """Differences of two levels lie in [-255, 255]."""
@@ -30,11 +29,10 @@ def gradient_codes(grey: NDArray[np.uint8]) -> NDArray[np.intp]:
 def bins_and_lengths(grey: NDArray[np.uint8], bins: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """Return for (n, h, w) levels the bin of each pixel's direction over half a turn, and its gradient's length.
 
-    The same as by the tables below, which are too large to stay in the cache beside those of other statistics. The
-    arrays are good until this thread's next call.
+    The same as by the tables below, which are too large to stay in the cache beside those of other statistics.
     """
     down, right = _float_differences(grey)
-    lengths, squares = scratch("lengths", grey.shape, np.float32), scratch("squares", grey.shape, np.float32)
+    lengths, squares = np.empty(grey.shape, np.float32), np.empty(grey.shape, np.float32)
     np.multiply(down, down, out=lengths)
     lengths += np.multiply(right, right, out=squares)
     np.sqrt(lengths, out=lengths)
@@ -43,7 +41,7 @@ def bins_and_lengths(grey: NDArray[np.uint8], bins: int) -> tuple[NDArray[np.uin
     little += down
     with np.errstate(invalid="ignore"):  # where both are 0: there is no vote
         cotangent = np.divide(right, little, out=right)
-    found, beyond = scratch("directions", grey.shape, np.uint8), scratch("beyond", grey.shape, np.bool_)
+    found, beyond = np.empty(grey.shape, np.uint8), np.empty(grey.shape, np.bool_)
     found.fill(0)
     for bound in _cotangents(bins):
         found += np.less_equal(cotangent, bound, out=beyond).view(np.uint8)
@@ -53,10 +51,10 @@ def bins_and_lengths(grey: NDArray[np.uint8], bins: int) -> tuple[NDArray[np.uin
 def _float_differences(grey: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return (n, h, w) downwards and to the right: as below, from one long line of levels, which is faster."""
     width = grey.shape[2]
-    levels = scratch("levels", grey.shape, np.float32)
+    levels = np.empty(grey.shape, np.float32)
     np.copyto(levels, grey)
     levels = levels.reshape(-1)
-    down, right = scratch("down", grey.shape, np.float32), scratch("right", grey.shape, np.float32)
+    down, right = np.empty(grey.shape, np.float32), np.empty(grey.shape, np.float32)
     np.subtract(levels[2 * width :], levels[: -2 * width], out=down.reshape(-1)[width:-width])
     np.subtract(levels[2:], levels[:-2], out=right.reshape(-1)[1:-1])
     down[:, 0] = down[:, -1] = 0

@@ -21,7 +21,6 @@ from wordsight.features.gradients import (
 )
 from wordsight.features.pixels import colour_squares, frozen, grey_squares, in_chunks
 from wordsight.features.pooling import pooled
-from wordsight.features.scratch import scratch
 from wordsight.protocols import Image
 
 _EPSILON = 1e-5
@@ -85,7 +84,7 @@ class Hog(Described):
         if across < directions.shape[1]:
             directions, lengths = directions[:, :across, :across], lengths[:, :across, :across]
         slots = self._cells**2 * self.bins
-        place = scratch("votes", directions.shape, np.intp)
+        place = np.empty(directions.shape, np.intp)
         np.add(directions, _first_slots(self._cells, self.cell, self.bins), out=place)
         if n > 1:
             place += np.arange(0, n * slots, slots)[:, None, None]
@@ -115,7 +114,7 @@ class Hog(Described):
         for down, right in offsets:
             part = cells[down : down + across, right : right + across]
             np.minimum(part, limit, out=blocks[:, :, down, right])
-        squares = np.multiply(blocks, blocks, out=scratch("squares in blocks", blocks.shape, np.float32))
+        squares = np.multiply(blocks, blocks, out=np.empty(blocks.shape, np.float32))
         of_bins = _total([squares[:, :, down, right] for down, right in offsets])
         clipped = _total(np.moveaxis(of_bins, 2, 0)) / (length * length)
         blocks *= (1 / (_length([clipped]) * length))[:, :, None, None, None]

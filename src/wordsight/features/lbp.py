@@ -19,14 +19,13 @@ from wordsight.features.pixels import (
     grey_squares,
     in_chunks,
 )
-from wordsight.features.scratch import scratch
 from wordsight.protocols import Image
 
 KINDS = ("plain", "uniform", "rotation")
 _UNIT = 1 << 20
 """Weights of interpolation are whole numbers of this fraction: sums are exact, so flat places have one code only."""
 _MOST_POINTS = 16
-_BAND = 1 << 16
+_BAND = 1 << 17
 """Pixels at once: fewer and numpy's own time per call counts, more and the sums leave the cache."""
 _MANY = 4
 """With so many pixels a code it is cheaper to count plain codes and merge the counts than to rename each pixel's."""
@@ -167,7 +166,7 @@ class _Sums(dict[tuple[int, int], NDArray[np.int32]]):
 
     def __init__(self, levels: NDArray[np.uint8], most: int) -> None:
         super().__init__()
-        self._free = iter(scratch("sums", (most, levels.size), np.int32))
+        self._free = iter(np.empty((most, levels.size), np.int32))
         self._levels = next(self._free)
         np.copyto(self._levels, levels)
         self._products: dict[int, NDArray[np.int32]] = {}

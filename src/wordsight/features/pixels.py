@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image as PILImage
 
 from wordsight.features.base import Vectors
-from wordsight.features.scratch import scratch
+from wordsight.features.memory import keep_large_arrays
 from wordsight.protocols import Image
 
 Table = TypeVar("Table", bound=NDArray[Any])
@@ -91,6 +91,7 @@ def in_chunks(
     rows: Callable[[NDArray[np.uint8]], NDArray[np.floating]],
 ) -> Vectors:
     """Return (n, dim) float32 of ``rows``, called with what ``read`` makes of as many pictures as fit the cache."""
+    keep_large_arrays()
     step, together = (max(1, pixels // (side * side)) for pixels in (PIXELS_AT_ONCE, _PIXELS_READ))
     # Where many pictures are worked on at once, the same number of all of them lie together: see ``Hog``.
     found = np.empty((len(images), dim), np.float32, order="C" if step < _MANY else "F")
@@ -114,7 +115,7 @@ def cell_numbers(side: int, grid: int) -> NDArray[np.intp]:
 def cell_votes(kinds: NDArray[np.integer], grid: int, known: int) -> NDArray[np.intp]:
     """Return (n, cells, known) of (n, side, side): how often each kind, from 0, occurs in each cell of the raster."""
     slots = grid * grid * known
-    place = scratch("votes", kinds.shape, np.intp)
+    place = np.empty(kinds.shape, np.intp)
     if grid > 1:
         np.add(kinds, _first_votes(kinds.shape[1], grid, known), out=place)
     else:

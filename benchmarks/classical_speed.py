@@ -69,7 +69,13 @@ def pipeline(result: Result, data: Path) -> None:
     chosen = load_exemplars("cifar10", data / "cifar10").sample(10, seed=0)[0]
     exemplars = read_pictures(chosen.items).images
     cores = os.cpu_count() or 1
-    result.setting = {"pictures": len(gallery), "scikit-image's way measured on": _COMPARED, "threads of 'all cores'": cores}
+    result.setting = {
+        "pictures": len(gallery),
+        "scikit-image's way measured on": _COMPARED,
+        "threads of 'one thread'": 1,
+        "threads of 'all cores'": cores,
+        "threads of scikit-image's way": 1,
+    }
     with threadpool_limits(1), ThreadPoolExecutor(cores) as pool:
         for name, features in (("HOG", _ONE), ("HOG, LBP and colour", _THREE)):
             encoder = ClusterEncoder(

@@ -51,9 +51,7 @@ def bins_and_lengths(grey: NDArray[np.uint8], bins: int) -> tuple[NDArray[np.uin
 def _float_differences(grey: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return (n, h, w) downwards and to the right: as below, from one long line of levels, which is faster."""
     width = grey.shape[2]
-    levels = np.empty(grey.shape, np.float32)
-    np.copyto(levels, grey)
-    levels = levels.reshape(-1)
+    levels = grey.astype(np.float32).reshape(-1)
     down, right = np.empty(grey.shape, np.float32), np.empty(grey.shape, np.float32)
     np.subtract(levels[2 * width :], levels[: -2 * width], out=down.reshape(-1)[width:-width])
     np.subtract(levels[2:], levels[:-2], out=right.reshape(-1)[1:-1])

@@ -22,6 +22,7 @@ PIXELS_AT_ONCE = 1 << 17
 _PIXELS_READ = 1 << 22
 """12 MB in colour."""
 _MANY = 8
+"""From so many pictures at once on, rows are laid out with the pictures last, as ``Hog`` makes them."""
 
 
 class Batch(Sequence[Image]):
@@ -93,7 +94,6 @@ def in_chunks(
     """Return (n, dim) float32 of ``rows``, called with what ``read`` makes of as many pictures as fit the cache."""
     keep_large_arrays()
     step, together = (max(1, pixels // (side * side)) for pixels in (PIXELS_AT_ONCE, _PIXELS_READ))
-    # Where many pictures are worked on at once, the same number of all of them lie together: see ``Hog``.
     found = np.empty((len(images), dim), np.float32, order="C" if step < _MANY else "F")
     for first in range(0, len(images), together):
         levels = once(images if len(images) <= together else images[first : first + together], read, side)

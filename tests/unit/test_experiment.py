@@ -401,6 +401,8 @@ def test_decisions_and_the_original_protocol_beside_the_measures(cli, folders):
     # Five pictures are one gallery: macro over shows it (F1 4/5) and does not (F1 4/5).
     assert content["original"]["measures"]["F1"] == pytest.approx(0.8)
     assert (content["original"]["galleries"], content["original"]["candidates"]) == (300, 100)
+    smaller = json.loads(cli(*arguments, "--candidates", 4, "--json"))["original"]
+    assert (smaller["candidates"], smaller["measures"]["F1"] != content["original"]["measures"]["F1"]) == (4, True)
     out = cli(*arguments, "--rule", "top:1")
     assert "rule: top:1" in out
     assert out.count("precision") == 3  # decision, its queries, original

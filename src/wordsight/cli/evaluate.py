@@ -81,8 +81,9 @@ def evaluate(
     ] = None,
     original: Annotated[
         bool,
-        typer.Option("--original", help="Also follow the original protocol: 300 galleries of 100 pictures."),
+        typer.Option("--original", help="Also follow the original protocol: 300 random galleries."),
     ] = False,
+    candidates: Annotated[int, typer.Option(min=1, help="Pictures of each of these galleries.")] = 100,
     estimates: Annotated[bool, typer.Option("--estimates", help="Also check the match estimates of hits.")] = False,
     download: Annotated[bool, typer.Option("--download", help="Fetch the data set first if it is not there.")] = False,
     mirror: Annotated[
@@ -141,7 +142,7 @@ def evaluate(
             if rule is not None and decision is not None:
                 report["decision"] = {"rule": rule} | _decided(result, decision, per_query)
             if original:
-                report["original"] = _original(result, decision)
+                report["original"] = _original(result, decision, candidates)
             _print(report, as_json)
 
 
@@ -217,10 +218,10 @@ def _decided(result: TaskResult, rule: Selection, per_query: bool) -> dict[str, 
     return content | ({"per_query": found.per_query()} if per_query else {})
 
 
-def _original(result: TaskResult, rule: Selection | None) -> dict[str, object]:
+def _original(result: TaskResult, rule: Selection | None, candidates: int) -> dict[str, object]:
     from wordsight.evaluation import Assigned, OriginalProtocol, original_protocol
 
-    config = OriginalProtocol(rule=Assigned() if rule is None else rule)
+    config = OriginalProtocol(candidates=candidates, rule=Assigned() if rule is None else rule)
     found = original_protocol(result.scores, result.judgements.relevant, config).intervals()
     return {
         "galleries": config.galleries,

@@ -95,8 +95,9 @@ def test_the_command_reference_is_fresh() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_its_figures_come_from_the_results_files() -> None:
+@pytest.mark.parametrize("writer", ["readme", "classical_doc"])
+def test_figures_come_from_the_results_files(writer: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.readme", "--check"], cwd=ROOT, capture_output=True, text=True
+        [sys.executable, "-m", f"benchmarks.{writer}", "--check"], cwd=ROOT, capture_output=True, text=True
     )
-    assert done.returncode == 0, "README.md is stale: run `python -m benchmarks.readme`"
+    assert done.returncode == 0, f"the page is stale: run `python -m benchmarks.{writer}`"

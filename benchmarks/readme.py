@@ -60,7 +60,7 @@ def _lines() -> list[str]:
         f"| base install | {install['site-packages']:.0f} MB | `python -m benchmarks --only install` |",
         f"| classical engine, CIFAR-10, 100 / 10 exemplars a label | {_percent(cifar['100 exemplars: accuracy'])} / "
         f"{_percent(cifar['10 exemplars: accuracy'])} | `python -m benchmarks.classical --only cifar10` |",
-        "| classical engine, HOG, LBP and colour of 3,000 small pictures, against scikit-image and `predict` one by one | "
+        "| classical engine, HOG, LBP and colour of 3,000 small pictures, against scikit-image one by one | "
         f"{pipeline['HOG, LBP and colour, one thread: times as fast']:.0f}x in one thread "
         "| `python -m benchmarks.classical --only pipeline` |",
         "| CIFAR-10 mAP: mini alone, classical alone (150 exemplars a label), both fused | "

@@ -1,6 +1,7 @@
 """``wordsight fit`` and what can be done with the encoder it writes."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,10 +9,12 @@ from typer.testing import CliRunner, Result
 
 from wordsight.cli.app import build
 from wordsight.cli.fit import task_of
+from wordsight.cli.fit_search import _likely, _numbers
 from wordsight.errors import WordsightError
-from wordsight.library import Library
+from wordsight.library import Answer, Library, PhotoHit
 from wordsight.registry import load_encoder
 from wordsight.testing import ColourEncoder, colour_image
+from wordsight.types import Query
 
 COLOURS = ("red", "green", "blue")
 app = build()
@@ -126,6 +129,33 @@ def test_the_user_may_leave_some_out_or_stop(photos: Path, tmp_path: Path) -> No
     assert "expected numbers from 1 to 10, got '99'" in result.stderr
     assert "  red: 3 exemplars" in result.stderr
     assert from_search(photos, tmp_path, typed="q\n").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("", set()),
+        ("3, 5-7", {3, 5, 6, 7}),
+        ("10", {10}),
+        ("9-11", None),
+        ("8-5", None),
+        ("0", None),
+        ("a", None),
+        ("-3", None),
+    ],
+)
+def test_numbers_to_leave_out(text: str, numbers: set[int] | None) -> None:
+    assert _numbers(text, 10) == numbers
+
+
+def test_of_photos_that_are_not_likely_ten_are_shown_to_confirm_and_none_taken_unasked() -> None:
+    hits = tuple(
+        PhotoHit(rank, Path(f"{rank}.jpg"), 1 / rank, 0.9 / rank, 1, 1, 0, str(rank), "") for rank in range(1, 13)
+    )
+    answer = Answer(Query.of("dog"), hits, 12, calibrated=True)
+    assert [hit.rank for hit in _likely(answer, 0).hits] == [1]
+    assert [hit.rank for hit in _likely(answer, 10).hits] == list(range(1, 11))
+    assert _likely(replace(answer, calibrated=False), 0).hits == hits
 
 
 def test_a_label_that_is_left_without_photos(photos: Path, tmp_path: Path) -> None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from wordsight.library import Answer, PhotoHit
 
 _LIKELY = 0.5
+_SHOWN = 10
+"""Of each label so many are shown at least: a person who confirms sees in a moment what the estimate is unsure of."""
 
 
 def found_by_search(
@@ -33,7 +35,8 @@ def found_by_search(
 ) -> Exemplars:
     """Return up to ``each`` photos below ``folder`` for every label, likely ones where the search can tell.
 
-    A photo found for several labels goes to the one it matches best. With ``ask``, the user may leave some out.
+    A photo found for several labels goes to the one it matches best. With ``ask``, the best ten are shown even if they
+    are not likely, and the user may leave some out.
     Raises ``BadInput`` for a label without photos.
     """
     from wordsight.types import Query
@@ -42,7 +45,7 @@ def found_by_search(
         raise BadInput(f"expected at least two different labels, got {', '.join(labels) or 'none'}")
     with open_library(encoder, catalog) as library:
         answers = [library.search(Query.of(label), top=each, within=[folder]) for label in labels]
-    answers = _one_label_each([_likely(answer) for answer in answers])
+    answers = _one_label_each([_likely(answer, _SHOWN if ask else 0) for answer in answers])
     missing = [answer.query.source for answer in answers if not answer.hits]
     if missing:
         raise BadInput(f"no photo in {folder} shows {' or '.join(missing)}: leave it out, or say it in other words")
@@ -60,10 +63,15 @@ def found_by_search(
     return Exemplars("search", tuple(labels), tuple(items))
 
 
-def _likely(answer: Answer) -> Answer:
+def _likely(answer: Answer, least: int) -> Answer:
+    """Keep the hits that are likely right, and the first ``least`` in any case."""
     if not answer.calibrated:
         return answer
-    return replace(answer, hits=tuple(hit for hit in answer.hits if (hit.match or 0) >= _LIKELY))
+    return replace(answer, hits=tuple(hit for hit in answer.hits if hit.rank <= least or _is_likely(hit)))
+
+
+def _is_likely(hit: PhotoHit) -> bool:
+    return hit.match is None or hit.match >= _LIKELY
 
 
 def _one_label_each(answers: Sequence[Answer]) -> list[Answer]:
@@ -94,12 +102,30 @@ def _confirmed(answers: Sequence[Answer], sheet: Path) -> frozenset[int]:
     for number, answer, hit in rows:
         match = "" if hit.match is None else f" {hit.match:4.0%}"
         notice(f"{number:4} {answer.query.source}{match} {hit.path}")
+    for answer in answers:
+        unsure = sum(not _is_likely(hit) for hit in answer.hits)
+        if unsure:
+            notice(f"{answer.query.source}: {unsure} of {len(answer.hits)} are not likely to show it: look at them")
     notice(f"contact sheet: {sheet.absolute().as_uri()}")
     while True:
-        text = typer.prompt("Numbers to leave out (Enter: none, q: stop)", default="", show_default=False, err=True)
-        words = text.replace(",", " ").split()
-        if words == ["q"]:
+        text = typer.prompt(
+            "Numbers to leave out, 3 5-8 (Enter: none, q: stop)", default="", show_default=False, err=True
+        )
+        if text.strip() == "q":
             raise typer.Abort
-        if all(word.isdecimal() and 1 <= int(word) <= len(rows) for word in words):
-            return frozenset(map(int, words))
+        numbers = _numbers(text, len(rows))
+        if numbers is not None:
+            return numbers
         notice(f"expected numbers from 1 to {len(rows)}, got {text!r}")
+
+
+def _numbers(text: str, most: int) -> frozenset[int] | None:
+    """Return the numbers of a list such as "3, 5-8"; ``None`` where it holds anything else or more than ``most``."""
+    found: set[int] = set()
+    for word in text.replace(",", " ").split():
+        first, _, last = word.partition("-")
+        last = last or first
+        if not (first.isdecimal() and last.isdecimal() and 1 <= int(first) <= int(last) <= most):
+            return None
+        found.update(range(int(first), int(last) + 1))
+    return frozenset(found)

@@ -18,7 +18,7 @@ Table = TypeVar("Table", bound=NDArray[Any])
 Made = TypeVar("Made")
 
 PIXELS_AT_ONCE = 1 << 17
-"""Large enough that numpy's own time per call does not count, small enough to stay in the cache of a core."""
+"""Large enough that numpy's own time per call hardly counts, small enough to stay in the processor's last cache."""
 _PIXELS_READ = 1 << 22
 """12 MB in colour."""
 _MANY = 8

@@ -114,6 +114,15 @@ def test_prototypes_count_and_spread() -> None:
     assert found.drifts == ()
 
 
+def test_a_picture_and_its_mirror_image_are_no_cluster() -> None:
+    apart = np.eye(6, dtype=np.float32)  # all at one distance from each other
+    rows = np.repeat(np.concatenate([apart, apart + 100]), 2, axis=0)
+    rows[1::2] += 0.01
+    targets = np.repeat(np.eye(2, dtype=np.float32), 12, axis=0)
+    counted = [len(fit_prototypes(rows, targets, "ab", TwoStageConfig(None), copies=n).owners) for n in (1, 2)]
+    assert counted == [12, 2]
+
+
 def test_a_drift_is_put_back_and_reported() -> None:
     # Two dogs lie among many cars: the joint refinement pulls their centroid to the cars.
     cars = blobs([[0, 0]], each=50, width=0.5)

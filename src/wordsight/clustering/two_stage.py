@@ -36,8 +36,11 @@ def fit_prototypes(
     config: TwoStageConfig | None = None,
     *,
     seed: int = 0,
+    copies: int = 1,
 ) -> Prototypes:
     """Return the prototypes of exemplars ``rows`` (n, d), ``targets`` (n, labels) not 0 where one has a label.
+
+    ``copies``: so many rows in a row show one picture (its mirror image, say).
 
     Stage 1 clusters each label's exemplars alone; one with several labels takes part in each. Stage 2 refines all
     centroids together over all exemplars. A centroid most of whose exemplars lack its label has drifted: it is put
@@ -53,7 +56,7 @@ def fit_prototypes(
         own = rows[has[:, number]]
         if not len(own):
             raise BadInput(f"the label {label!r} has no exemplar")
-        found = _within(own, config.clusters, seed)
+        found = _within(own, config.clusters, seed, copies)
         starts.append(found)
         owners += [number] * len(found)
     first = np.concatenate(starts)
@@ -81,9 +84,9 @@ def unsupervised_prototypes(rows: Embeddings, k: int, *, seed: int = 0) -> tuple
     return Prototypes(labels, centroids, np.arange(k), counts, spread.astype(np.float32)), assigned
 
 
-def _within(rows: Embeddings, clusters: int | None, seed: int) -> Embeddings:
-    if clusters is None:
-        return best_count(rows, _MOST_CLUSTERS, seed=seed).centroids
+def _within(rows: Embeddings, clusters: int | None, seed: int, copies: int) -> Embeddings:
+    if clusters is None:  # a picture and its mirror image would make the tightest cluster of all
+        clusters = len(best_count(rows[::copies], _MOST_CLUSTERS, seed=seed).centroids)
     return kmeans(rows, min(clusters, len(rows)), seed=seed, restarts=3).centroids
 
 

@@ -144,7 +144,7 @@ def fit_on_statistics(
     neutral = np.repeat(neutral, copies, axis=0).astype(np.float32)
     projection, held_out = fit_projection(blocks, neutral, config.projection, copies=copies, seed=config.seed)
     rows = projection(blocks)
-    prototypes = fit_prototypes(rows, wanted, labels, config.clustering, seed=config.seed)
+    prototypes = fit_prototypes(rows, wanted, labels, config.clustering, seed=config.seed, copies=copies)
     width = 1.0 if held_out is None else _width(prototypes, held_out, wanted)
     prototypes = recounted(prototypes, rows[::copies], wanted[::copies])  # mirror images are no exemplars
     return ClusterModel(features, projection, prototypes, width)

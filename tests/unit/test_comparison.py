@@ -343,6 +343,23 @@ def curve(*values: float) -> Curve:
     return Curve("exemplars", "", "exemplars", "mAP", {}, True, {"classical": points}, {"colours": 0.5})
 
 
+def test_captions_are_compared_in_both_directions(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    rows = ["image,caption_id,split,caption"]
+    for colour in COLOURS:
+        colour_image(colour, size=32).save(tmp_path / "images" / f"{colour}.png")
+        rows += [f"{colour}.png,{number},dev,{colour}" for number in range(5)]
+    (tmp_path / "captions.csv").write_text("\n".join(rows), "utf-8")
+    material = open_material("captions", tmp_path, split="dev")
+    asked = Plan({"colours": ColourEncoder()}, False, choose("gallery"), "gallery", 0, 2, "wordsight compare", folder)
+    found = compare(material, asked, Store(tmp_path / "report"))
+    means = found.engines[0].means
+    assert means["MRR"] == 1.0
+    assert means["Success@1"] == means["image_to_text Success@1"] == 1.0
+    write_report(found, tmp_path / "report")
+    assert "image_to_text Success@1" in (tmp_path / "report" / "report.md").read_text("utf-8")
+
+
 def test_the_crossing_is_where_it_stays_above() -> None:
     assert crossing(curve(0.1, 0.6, 0.4, 0.7), 0.5, "classical") == 50
     assert crossing(curve(0.1, 0.6, 0.7, 0.7), 0.5, "classical") == 5

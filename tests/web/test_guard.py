@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import http.client
 import io
-import struct
-import zlib
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -166,111 +164,6 @@ def test_addresses_of_this_machine() -> None:
     assert [is_loopback(name) for name in ("127.0.0.1", "127.9.9.9", "::1", "localhost")] == [True] * 4
     assert [is_loopback(name) for name in ("0.0.0.0", "::", "192.168.1.2", "example.com")] == [False] * 4
     assert "0.0.0.0" not in Config(host="0.0.0.0").hosts
-
-
-_ESCAPES = [
-    "../" * 8 + "etc/passwd",
-    "..%2f" * 8 + "etc%2fpasswd",
-    "%2e%2e/" * 8 + "etc/passwd",
-    "%252e%252e%252f" * 4 + "etc/passwd",
-    "..\\..\\..\\etc\\passwd",
-    "..%5c..%5c..%5cetc%5cpasswd",
-    "....//....//etc/passwd",
-    "..;/..;/etc/passwd",
-    "/etc/passwd",
-    "//etc/passwd",
-    "%2fetc%2fpasswd",
-    "file:///etc/passwd",
-    "..%c0%af..%c0%afetc/passwd",
-    "%00/etc/passwd",
-    "..%00/",
-    "~/.bashrc",
-    "C:%5cWindows%5cwin.ini",
-    "pyproject.toml",
-    "../app.py",
-    "%2e%2e%2fapp.py",
-]
-_PLACES = [
-    "/static/{}",
-    "/reports/{}",
-    "/api/pictures/{}/original",
-    "/api/pictures/{}/thumbnail",
-    "/api/pictures/{}",
-    "/{}",
-]
-
-
-@pytest.fixture
-def reporting(serve, tmp_path) -> Served:
-    (tmp_path / "reports").mkdir()
-    return serve(reports=tmp_path / "reports")
-
-
-def test_no_path_leads_out(reporting: Served) -> None:
-    """120 ways to ask for files that are nobody's business."""
-    tried = 0
-    for place in _PLACES:
-        for escape in _ESCAPES:
-            answer = reporting.ask("GET", place.format(escape))
-            assert 400 <= answer.status < 500, (place, escape, answer.status)
-            assert not leaks(answer, reporting), (place, escape, answer.data)
-            tried += 1
-    assert tried >= 100
-
-
-def _png_chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-
-def _png_of(width: int, height: int, data: bytes = b"") -> bytes:
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + _png_chunk(b"IHDR", header) + _png_chunk(b"IDAT", data) + _png_chunk(b"IEND", b"")
-
-
-def hostile() -> list[bytes]:
-    """Files that claim to be pictures: none may be taken, none may cost much, and none may break the server."""
-    good = {kind: picture("red", "blue", format=kind) for kind in ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")}
-    cases = [
-        b"",
-        b"\0" * 1000,
-        b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>",
-        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n(/etc/passwd) (r) file\n",
-        b"<?xml version='1.0'?><!DOCTYPE x [<!ENTITY e SYSTEM 'file:///etc/passwd'>]><x>&e;</x>",
-        b"GIF89a",
-        b"PK\x03\x04" + b"\0" * 100,
-        b"%PDF-1.7\n",
-        b"#!/bin/sh\nid\n",
-        _png_of(100_000, 100_000, zlib.compress(b"\0" * 100_000)),
-        _png_of(60_000, 60_000, zlib.compress(b"\0" * 1_000_000)),
-        _png_of(2**31 - 1, 2**31 - 1),
-        _png_of(0, 0),
-        b"P6 99999 99999 255 ",
-        b"P5\n" + b"#" * 100_000 + b"\n1 1 255\n",
-        b"BM" + struct.pack("<IHHIIiiHHIIiiII", 54, 0, 0, 54, 40, 2**31 - 1, 2**31 - 1, 1, 24, 0, 0, 0, 0, 0, 0),
-        b"RIFF\xff\xff\xff\xffWEBPVP8 ",
-        b"II*\0\x08\0\0\0" + b"\xff" * 200,
-    ]
-    for data in good.values():
-        cases += [data[: len(data) * part // 10] for part in range(1, 10)]  # cut off
-        cases += [data[:at] + bytes([255 - data[at]]) * 40 + data[at + 40 :] for at in (4, 12, 20, 30)]  # broken heads
-    return cases
-
-
-def test_hostile_uploads(served: Served) -> None:
-    cases = hostile()
-    refused = 0
-    for data in cases:
-        answer = served.ask("POST", "/api/uploads", data, content_type="image/png")
-        assert answer.status in (201, 422), answer.data  # some decoders forgive some damage
-        if answer.status == 422:
-            refused += 1
-            assert not leaks(answer, served)
-        else:
-            thumbnail = served.client.thumbnail(answer.json["sha256"])
-            assert Image.open(io.BytesIO(thumbnail)).format == "WEBP"
-    assert len(cases) + refused >= 150
-    assert refused >= 70
-    assert served.ask("GET", "/health/live").status == 200
 
 
 def test_sizes_are_limited(serve) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -88,7 +89,7 @@ def create_app(config: Config) -> FastAPI:
         app.include_router(module.router)
     for page in PAGES:
         app.add_api_route(page, _page, methods=["GET"], include_in_schema=False)
-    app.mount("/static", StaticFiles(directory=STATIC), "static")
+    app.mount("/static", Listed(directory=STATIC), "static")
     app.add_exception_handler(WordsightError, _told)
     app.add_exception_handler(Overloaded, _overloaded)
     app.add_exception_handler(HTTPException, _http)
@@ -124,6 +125,18 @@ class Timed:
             route = getattr(scope.get("route"), "path", "other")
             self._metrics.requests.labels(route, scope["method"], status).inc()
             self._metrics.seconds.labels(route).observe(time.perf_counter() - started)
+
+
+class Listed(StaticFiles):
+    """Files that were there when the server began: another name is looked up nowhere."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory=directory)
+        self._names = {str(file.relative_to(directory)) for file in directory.rglob("*") if file.is_file()}
+
+    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
+        """Return the file with a name of the list."""
+        return super().lookup_path(path) if path in self._names else ("", None)
 
 
 async def _page() -> Response:

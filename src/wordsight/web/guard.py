@@ -101,6 +101,8 @@ class Guard:
             self._check_token(scope, headers, self._config.token)
         if (wait := self._rate.wait(_address(scope))) > 0:
             raise Refused(429, "too many requests: slow down", {"retry-after": str(ceil(wait))})
+        if "content-length" in headers and "transfer-encoding" in headers:
+            raise Refused(400, "a body has either a length or an end that is told, not both", _CLOSE)
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > self._most(scope):
             raise Refused(413, f"too large: at most {self._most(scope):,} bytes are taken here")

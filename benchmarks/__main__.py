@@ -15,7 +15,7 @@ from pathlib import Path
 from benchmarks import report
 from benchmarks.settings import Settings
 
-NAMES = ("quality", "indexing", "searching", "memory", "resync", "graph", "install", "serving")
+NAMES = ("quality", "indexing", "searching", "memory", "resync", "graph", "install", "serving", "browsing", "page")
 RESULTS = report.ROOT / "benchmarks" / "results"
 _TINY = {"photos": 24, "files": 400, "rows": [3_000], "repeats": 1}
 

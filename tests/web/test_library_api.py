@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 from web_server import Served, paint
 
-from wordsight.testing import COLOURS, colour_image
+from wordsight.testing import COLOURS, ColourEncoder, colour_image
 
 
 def events(served: Served) -> Iterator[tuple[str, dict]]:
@@ -181,3 +181,31 @@ def test_metrics_count_routes_not_photos(served: Served) -> None:
     assert "secret" not in text
     assert 'wordsight_search_seconds_count{encoder="default",step="search"}' in text
     assert 'wordsight_thumbnails_total{from="made"} 2.0' in text
+    assert "wordsight_photos 8.0" in text
+
+
+def test_counts_are_kept_until_the_catalogue_changes(served: Served, monkeypatch) -> None:
+    from wordsight.web import routes_search
+
+    asked: list[object] = []
+    plain = routes_search.count
+    monkeypatch.setattr(routes_search, "count", lambda *given: asked.append(given[1]) or plain(*given))
+    for _ in range(6):  # two threads
+        assert served.client.get("/api/facets")["photos"] == 8
+    assert 1 <= len(asked) <= 2
+    paint(served.photos, ("black",))
+    served.client.sync()
+    while served.client.get("/api/sync")["running"]:
+        time.sleep(0.02)
+    for _ in range(4):
+        assert served.client.get("/api/facets")["photos"] == 9
+    assert served.client.get("/api/status")["photos"] == 9
+    assert served.client.get("/api/facets", type=["jpg"])["photos"] == 0
+
+
+def test_encoders_are_opened_before_the_first_query(serve, monkeypatch) -> None:
+    asked: list[list[str]] = []
+    plain = ColourEncoder.encode_texts
+    monkeypatch.setattr(ColourEncoder, "encode_texts", lambda self, texts: asked.append([*texts]) or plain(self, texts))
+    serve().service._warming.join(20)
+    assert asked[-1] == ["a photo"]

@@ -24,11 +24,16 @@ class BrowsePlace(NamedTuple):
 
 
 def browse(
-    catalogue: Catalogue, filters: Filters, *, top: int, after: BrowsePlace | None = None
+    catalogue: Catalogue,
+    filters: Filters,
+    *,
+    top: int,
+    after: BrowsePlace | None = None,
+    searched: int | None = None,
 ) -> tuple[Answer, BrowsePlace | None]:
     """Return the next ``top`` photos that pass, newest first and those without a date last, and where they end.
 
-    The place is ``None`` where nothing comes behind.
+    The place is ``None`` where nothing comes behind. ``searched``: what ``count`` returns, where it is known already.
     """
     start = after or BrowsePlace(0, "~", "", "")  # "~" sorts behind every digit
     condition, values = filters.where()
@@ -39,13 +44,20 @@ def browse(
             "ORDER BY coalesce(c.captured_at, '') DESC, d.path, f.name LIMIT ?",
             [*values, start.captured_at, start.captured_at, _bytes(start.folder), _bytes(start.name), top + 1],
         ).fetchall()
-        searched = catalogue.db.execute(f"SELECT count(*) {_FROM} WHERE {condition}", values).fetchone()[0]
+        searched = count(catalogue, filters) if searched is None else searched
     hits = tuple(hit_of(row, 0.0, start.rank + number) for number, row in enumerate(rows[:top], start=1))
     end = None
     if len(rows) > top:
         last = rows[top - 1]
         end = BrowsePlace(start.rank + top, last[8] or "", last[1], last[2])
     return Answer(Query(()), hits, searched), end
+
+
+def count(catalogue: Catalogue, filters: Filters) -> int:
+    """Return how many photos pass."""
+    condition, values = filters.where()
+    with catalogue.snapshot():
+        return int(catalogue.db.execute(f"SELECT count(*) {_FROM} WHERE {condition}", values).fetchone()[0])
 
 
 def _bytes(text: str) -> bytes:

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
+from wordsight.library.facets import Facets
 from wordsight.library.facets import facets as count
 from wordsight.web import searching
 from wordsight.web.answers import PROBLEMS, Ascii, Served
@@ -20,6 +21,7 @@ from wordsight.web.models import (
     SearchBody,
     SearchParams,
 )
+from wordsight.web.service import Service
 
 router = APIRouter(prefix="/api", tags=["search"], responses=PROBLEMS)
 
@@ -39,11 +41,15 @@ async def compare(service: Served, asked: Annotated[CompareParams, Query()]) -> 
 @router.get("/facets", response_model=FacetsAnswer)
 async def facets(service: Served, asked: Annotated[FilterParams, Query()]) -> Response:
     """Count what the photos that pass the filters can be filtered by."""
-    found = await service.slow.run(lambda: count(service.catalogue(), searching.filters_of(service, asked)))
-    return Ascii(asdict(found))
+    return Ascii(asdict(await service.slow.run(_facets, service, asked)))
 
 
 @router.post("/search", response_model=SearchAnswer)
 async def search_posted(service: Served, asked: SearchBody) -> Response:
     """Search as with GET, or by a vector."""
     return Ascii(await service.quick.run(searching.search, service, asked))
+
+
+def _facets(service: Service, asked: FilterParams) -> Facets:
+    filters = searching.filters_of(service, asked)
+    return service.kept(("facets", filters), lambda catalogue: count(catalogue, filters))

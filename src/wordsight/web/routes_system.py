@@ -10,7 +10,7 @@ from starlette.responses import Response
 from wordsight import __version__
 from wordsight.errors import CatalogueError
 from wordsight.explain import methods_of
-from wordsight.library.browse import browse
+from wordsight.library.browse import count
 from wordsight.web.answers import PROBLEMS, Ascii, Served, problem
 from wordsight.web.models_library import EncoderAnswer, StatusAnswer
 from wordsight.web.service import Service
@@ -50,24 +50,30 @@ async def ready(service: Served) -> Response:
 async def metrics(service: Served) -> Response:
     """Tell counts and times to Prometheus."""
     service.metrics.syncing.set(service.sync.state()["running"])
+    service.metrics.photos.set(await service.quick.run(_photos, service))
     for workers in (service.quick, service.slow):
         service.metrics.waiting.labels(workers.name).set(workers.taken)
     return Response(service.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
+def _photos(service: Service) -> int:
+    try:
+        return service.kept(("count", service.scope), lambda catalogue: count(catalogue, service.scope))
+    except CatalogueError:
+        return 0
+
+
 def _status(service: Service) -> dict[str, Any]:
     try:
-        catalogue = service.catalogue()
-        roots = catalogue.roots()
-        photos = browse(catalogue, service.scope, top=1)[0].searched
+        roots = service.catalogue().roots()
     except CatalogueError:
-        roots, photos = [], 0
+        roots = []
     return {
         "version": __version__,
         "catalogue": str(service.location),
         "folders": [str(folder) for folder in service.folders or roots],
         "indexed": service.is_indexed(),
-        "photos": photos,
+        "photos": _photos(service),
         "encoders": list(service.encoders),
         "syncing": service.sync.state()["running"],
         "reports": service.config.reports is not None,

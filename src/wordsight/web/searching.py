@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from wordsight.errors import BadInput, CatalogueError, UnknownQuery
 from wordsight.library import Answer, Filters, PhotoHit, parse
-from wordsight.library.browse import BrowsePlace, browse
+from wordsight.library.browse import BrowsePlace, browse, count
 from wordsight.library.feedback import refined
 from wordsight.library.fused import search_fused
 from wordsight.library.records import record
@@ -143,7 +143,9 @@ def filters_of(service: Service, asked: FilterParams) -> Filters:
 def _browsed(service: Service, asked: SearchParams) -> tuple[Answer, str | None]:
     place = cursors.read("browse", asked.cursor)
     after = None if place is None else BrowsePlace(*place)
-    answer, end = browse(service.catalogue(), filters_of(service, asked), top=asked.limit, after=after)
+    filters = filters_of(service, asked)
+    searched = service.kept(("count", filters), lambda catalogue: count(catalogue, filters))
+    answer, end = browse(service.catalogue(), filters, top=asked.limit, after=after, searched=searched)
     return answer, None if end is None else cursors.write("browse", end)
 
 

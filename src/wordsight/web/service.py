@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
-from wordsight.errors import BadInput, CatalogueError
+from wordsight.errors import BadInput, CatalogueError, WordsightError
 from wordsight.library import Catalogue, Filters, Library
 from wordsight.library.catalogue import normal
 from wordsight.library.notes import Notes
@@ -22,6 +23,7 @@ from wordsight.web.uploads import Uploads
 from wordsight.web.work import Workers
 
 T = TypeVar("T")
+_KEPT = 20  # for each thread
 
 
 class Service:
@@ -44,6 +46,18 @@ class Service:
         self.location = self.library().location
         self.notes = Notes(self.location)
         self.thumbnails = Thumbnails(self.location / "thumbnails", config.limits.thumbnails_bytes)
+        self._warming = threading.Thread(target=self._warm, name="wordsight-warm", daemon=True)
+
+    def warm(self) -> None:
+        """Open, beside what else happens, what the first query would wait for: the text sides of the encoders."""
+        self._warming.start()
+
+    def _warm(self) -> None:
+        for encoder in self.encoders.values():
+            text = "a photo" if encoder.vocabulary is None else next(iter(encoder.vocabulary), None)
+            if text is not None and not self.ending:
+                with suppress(WordsightError):  # whoever asks is told
+                    encoder.encode_texts([text])
 
     def encoder(self, name: str | None = None) -> Encoder:
         """Return an encoder by its name, or the default one; raises ``BadInput`` for one that is not served."""
@@ -65,6 +79,16 @@ class Service:
         """Return this thread's catalogue, opened for reading; ``CatalogueError`` where there is none yet."""
         return self.library().catalogue
 
+    def kept(self, key: Hashable, make: Callable[[Catalogue], T]) -> T:
+        """Return what ``make`` works out of the catalogue: by this thread, anew when the catalogue has changed."""
+        catalogue = self.catalogue()
+        with catalogue.snapshot():
+            state = catalogue.state()
+            if self._own.__dict__.get("state") != state:
+                self._own.state, self._own.kept = state, Recent(_KEPT)
+            known: Recent = self._own.kept
+            return known.get(key, lambda: make(catalogue))
+
     def roots(self) -> tuple[Path, ...]:
         """Return the indexed folders that are served."""
         roots = self.catalogue().roots()
@@ -82,6 +106,8 @@ class Service:
         """Let running work end and close what is open."""
         self.ending = True
         self.sync.close()
+        if self._warming.is_alive():
+            self._warming.join()
         for workers in (self.quick, self.slow):
             workers.close(self._close_libraries)
         self._close_libraries()

@@ -2,6 +2,7 @@
 
 import { get, thumbnail } from "./api.js";
 import { count, name, percent } from "./format.js";
+import { loadFolders, within } from "./service.js";
 import { paused } from "./ui.js";
 import { html, nothing } from "./vendor/lit-html.js";
 
@@ -13,6 +14,7 @@ let most = SHOWN;
 
 /** Look for them, then draw. */
 export async function loadDuplicates(draw) {
+  loadFolders(draw);
   const asked = threshold;
   const answer = await get("/api/library/duplicates", { threshold: asked, limit: 200 }).catch((error) => ((failed = error), null));
   if (asked !== threshold) return;
@@ -43,12 +45,12 @@ export function duplicateSection(draw) {
 
 function exact({ sha256, paths }) {
   return html`<figure class="card group"><div class="strip">${picture(sha256, paths[0])}</div>
-    <figcaption><b>${paths.length} copies</b> of one file${paths.map((path) => html`<span class="path">${path}</span>`)}</figcaption></figure>`;
+    <figcaption><b>${paths.length} copies</b> of one file${paths.map((path) => html`<span class="path" title=${path}>${within(path)}</span>`)}</figcaption></figure>`;
 }
 
 function near({ similarity, photos }) {
   return html`<figure class="card group"><div class="strip">${photos.map(({ sha256, path }) => picture(sha256, path))}</div>
-    <figcaption><b>${percent(similarity)} alike</b> ${photos.map(({ path }) => html`<span class="path">${path}</span>`)}</figcaption></figure>`;
+    <figcaption><b>${percent(similarity)} alike</b> ${photos.map(({ path }) => html`<span class="path" title=${path}>${within(path)}</span>`)}</figcaption></figure>`;
 }
 
 function picture(sha256, path) {

@@ -60,6 +60,11 @@ class PhotoGrid extends HTMLElement {
     for (const [place, element] of this.#tiles) element.mark(this.#markOf(this.#results.hits[place]));
   }
 
+  /** How many hits are laid out. */
+  get count() {
+    return this.#laid;
+  }
+
   /** Put the keyboard on a hit and bring it into view. */
   focusHit(sha256 = null) {
     const hits = this.#results?.hits ?? [];
@@ -100,7 +105,7 @@ class PhotoGrid extends HTMLElement {
     const { hits, answer } = this.#results;
     const narrow = this.clientWidth < 600;
     this.#rows ??= new Rows(this.clientWidth, narrow ? 130 : 210, narrow ? 4 : GAP);
-    const until = this.#divided || !answer?.calibrated ? -1 : hits.findIndex((hit) => hit.match !== null && hit.match < 0.5);
+    const until = this.#divided || !answer?.calibrated ? -1 : firstUnlikely(hits);
     if (until >= this.#laid && isByMatch(hits)) {
       this.#append(hits.slice(this.#laid, until));
       this.#divide(until);
@@ -206,6 +211,12 @@ class PhotoGrid extends HTMLElement {
     this.#draw();
     this.#tiles.get(place)?.querySelector("a").focus({ preventScroll: true });
   }
+}
+
+/** The place behind the last hit that probably matches; -1 while that may be among those to come. */
+function firstUnlikely(hits) {
+  const place = hits.findLastIndex((hit) => hit.match === null || hit.match >= 0.5) + 1;
+  return place < hits.length ? place : -1;
 }
 
 function isByMatch(hits) {

@@ -87,7 +87,7 @@ function skippedSection(folders) {
     <p class="hint">They cannot be searched. <button class="button" @click=${() => start({ retry_skipped: true })}>Try them again</button></p>
     <div class="scroll" tabindex="0" role="region" aria-label="Skipped files"><table>
       <thead><tr><th scope="col">File</th><th scope="col">Reason</th></tr></thead>
-      <tbody>${skips.slice(0, SHOWN).map(({ path, reason }) => html`<tr><td title=${path}>${name(path)}</td><td>${reason}</td></tr>`)}</tbody>
+      <tbody>${skips.slice(0, SHOWN).map(({ path, reason }) => html`<tr><td class="name" title=${path}>${name(path)}</td><td>${reason}</td></tr>`)}</tbody>
     </table></div>
     ${skips.length > SHOWN ? html`<p class="hint">and ${count(skips.length - SHOWN)} more: <code>wordsight status</code> lists all.</p>` : nothing}
   </section>`;

@@ -1,14 +1,30 @@
 // What the service is: asked once.
 
 import { get } from "./api.js";
+import { name } from "./format.js";
 
 let asked = null;
 let known = [];
+let folders = [];
 
 /** The encoders, the default first. */
 export function encoders() {
   asked ??= get("/api/encoders").then((found) => (known = found)).catch(() => ((asked = null), []));
   return asked;
+}
+
+/** Ask for the folders that are served, then draw: paths are shown as they lie in them. */
+export function loadFolders(draw) {
+  if (folders.length) return;
+  get("/api/status").then((status) => ((folders = status.folders), draw())).catch(() => {}); // whole paths serve as well
+}
+
+/** A path within its photo folder; with several folders, the folder's name leads. */
+export function within(path) {
+  const root = folders.filter((folder) => path.startsWith(folder) && /[/\\]/.test(path[folder.length])).sort((a, b) => b.length - a.length)[0];
+  if (!root) return path;
+  const inner = path.slice(root.length + 1);
+  return folders.length > 1 ? `${name(root)}${path[root.length]}${inner}` : inner;
 }
 
 /** Those that are known by now. */

@@ -2,11 +2,17 @@
 
 import { html } from "./vendor/lit-html.js";
 
-const element = (id) => document.getElementById(id);
+/** An element for notes, within the dialog that is open: all else is covered by it, and not read aloud. */
+function onTop(id) {
+  const element = document.getElementById(id);
+  const place = document.querySelector("dialog[open]") ?? document.body;
+  if (element.parentElement !== place) place.append(element);
+  return element;
+}
 
 /** Tell those who listen; nothing is seen. */
 export function announce(text) {
-  element("live").textContent = text;
+  onTop("live").textContent = text;
 }
 
 /** Show a note for a while. */
@@ -14,7 +20,7 @@ export function toast(text, kind = "") {
   const note = document.createElement("p");
   note.className = `toast ${kind}`;
   note.textContent = text;
-  element("toasts").append(note);
+  onTop("toasts").append(note);
   setTimeout(() => note.remove(), kind === "bad" ? 9000 : 5000);
 }
 

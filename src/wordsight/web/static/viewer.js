@@ -7,7 +7,8 @@ import * as format from "./format.js";
 import { icon } from "./icons.js";
 import { firstText } from "./query.js";
 import { resultsOf } from "./results.js";
-import { announce, isTyping } from "./ui.js";
+import { loadFolders, within } from "./service.js";
+import { announce, attempt, isTyping, toast } from "./ui.js";
 import { html, nothing, render } from "./vendor/lit-html.js";
 import { marksOnPicture, whyPanel, paint } from "./why.js";
 
@@ -34,6 +35,7 @@ export function showViewer(next) {
   state = next;
   if (!state?.photo) return hide(before);
   if (known?.sha256 !== state.photo) load(state.photo);
+  loadFolders(draw);
   draw();
   if (!dialog.open) dialog.showModal();
   if (before !== state.photo) announce(spoken());
@@ -61,6 +63,8 @@ async function load(sha256) {
 const hits = () => resultsOf(searchOf(state)).hits;
 const hit = () => hits()[place()] ?? null;
 const spoken = () => (hit() ? format.spoken(hit()) : "Photo");
+/** The match estimate of the question, where it has one part: what explains it need not tell it again. */
+const estimate = () => (resultsOf(searchOf(state)).answer?.terms.length === 1 ? hit()?.match ?? null : null);
 const question = () => firstText(resultsOf(searchOf(read())).answer?.terms ?? []) || " ";
 
 function draw() {
@@ -79,7 +83,7 @@ function draw() {
       <aside>
         <header><h2 tabindex="-1" autofocus>${nameOf()}</h2>
           <button class="tool" aria-label="Close" title="Close (Escape)" @click=${close}>${icon("close")}</button></header>
-        ${actions()} ${whyPanel(state, question, draw)} ${facts()}
+        ${actions()} ${whyPanel(state, question, estimate(), draw)} ${facts()}
       </aside>`,
     dialog,
   );
@@ -148,12 +152,17 @@ function facts() {
   ].filter(([, value]) => value);
   return html`<dl class="facts">
       ${pairs.map(([term, value]) => html`<div><dt>${term}</dt><dd>${value}</dd></div>`)}
-      <div><dt>${files.length > 1 ? `${files.length} copies` : "File"}</dt>${files.map((file) => html`<dd class="path">${file.path}</dd>`)}</div>
+      <div><dt>${files.length > 1 ? `${files.length} copies` : "File"}</dt>${files.map((file) => html`<dd class="path" title=${file.path}>${within(file.path)}</dd>`)}</div>
     </dl>
     ${known && !known.upload
       ? html`<p class="actions"><a class="button" href="/api/pictures/${state.photo}/original" target="_blank">Open original</a>
-          <a class="button" href="/api/pictures/${state.photo}/original?download=true" download>Save</a></p>`
+          <a class="button" href="/api/pictures/${state.photo}/original?download=true" download>Save</a>
+          ${navigator.clipboard ? html`<button class="button" @click=${copyPath}>Copy path</button>` : nothing}</p>`
       : nothing}`;
+}
+
+async function copyPath() {
+  if ((await attempt(() => navigator.clipboard.writeText(path()).then(() => true))) !== undefined) toast("The path is copied.", "good");
 }
 
 /** The frame is as large as the stage allows: overlays lie on it exactly. */

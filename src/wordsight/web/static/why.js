@@ -41,16 +41,17 @@ export function marksOnPicture(state, { width, height }, region) {
 }
 
 /** The panel: texts, method, sliders, and what the service says of each text. */
-export function whyPanel(state, question, redraw) {
+export function whyPanel(state, question, match, redraw) {
   const isOn = state.why.length > 0;
   const toggle = () => go({ why: isOn ? [] : [question()] }, { replace: true });
   return html`<section class="why" aria-label="Why">
     <button class="button wide" aria-pressed=${isOn} aria-keyshortcuts="w" @click=${toggle}>${icon("eye")} Why this photo? <kbd aria-hidden="true">w</kbd></button>
-    ${isOn ? settings(state, redraw) : nothing}
+    ${isOn ? settings(state, match === null ? null : question(), redraw) : nothing}
   </section>`;
 }
 
-function settings(state, redraw) {
+/** `told`: a text whose match estimate stands below already. */
+function settings(state, told, redraw) {
   const methods = encoderOf(state)?.methods ?? [];
   const submit = (event) => {
     event.preventDefault();
@@ -67,7 +68,7 @@ function settings(state, redraw) {
         (kind, which) => html`<label class="text ${kind}"><span class="unseen">${which ? "A second text" : "A text"}</span>
           <input name="text" .value=${texts(state)[which] ?? ""} maxlength="1000" autocomplete="off"
             placeholder=${which ? "and a second text" : "what to look for in it"}></label>
-          ${told(explained.answers[which])}`,
+          ${answered(explained.answers[which], texts(state)[which] === told)}`,
       )}
       <button class="unseen" tabindex="-1">Explain</button>
     </form>
@@ -86,10 +87,10 @@ function slider(label, value, onInput) {
     <input type="range" min="0" max="1" step="0.05" .value=${value} @input=${onInput}><output>${percent(value)}</output></label>`;
 }
 
-function told(answer) {
+function answered(answer, isKnown) {
   if (!answer) return nothing;
   const parts = [`score ${score(answer.score)}`];
-  if (answer.match !== null) parts.push(`match ${percent(answer.match)}, this photo by itself`);
+  if (answer.match !== null && !isKnown) parts.push(`match ${percent(answer.match)}, this photo by itself`);
   parts.push(answer.map.peak ? `${answer.boxes.length} ${answer.boxes.length === 1 ? "box" : "boxes"}` : "nothing here speaks for it");
   return html`<p class="hint">${parts.join(" · ")}</p>`;
 }

@@ -31,6 +31,23 @@ def test_words_find_photos_and_the_address_says_so(page: Page) -> None:
     page.shoot("search")
 
 
+def test_the_line_between_likely_and_not_agrees_with_the_count(page: Page) -> None:
+    for q in ("a cat", "an animal - cat", "flower + cup"):  # with a sum, estimates need not fall with the score
+        page.open(q=q, all=1)
+        page.settled()
+        script = """
+            const { hits } = document.querySelector("photo-grid").results;
+            const line = document.querySelector(".divide")?.getBoundingClientRect().top ?? Infinity;
+            const above = [...document.querySelectorAll(".tile")].filter((tile) => tile.getBoundingClientRect().top < line);
+            const last = hits.findLastIndex((hit) => hit.match >= 0.5);
+            return [above.length, last + 1, document.querySelector(".divide")?.textContent ?? ""];
+        """
+        above, likely, line = page.run(script)
+        assert line, q
+        assert above == likely, q
+        assert ("probably none" in line) == (likely == 0)
+
+
 def test_a_query_for_what_is_not_there_is_told_so(page: Page) -> None:
     page.open(q="a plate of sushi")
     page.see(".message", "Nothing here matches “a plate of sushi”")
@@ -176,6 +193,35 @@ def _painted(page: Page) -> int:
 def _slide(page: Page, label: str, value: str) -> None:
     slider = page.see(".why .field", label).find_element(By.CSS_SELECTOR, "input")
     page.run("arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('input'))", slider, value)
+
+
+def test_the_viewer_tells_where_a_photo_lies_and_comes_closer(page: Page, photos: Photos) -> None:
+    page.open(q="a cup of coffee on a table")
+    assert page.settled()[0] == "coffee.png"
+    page.click(".tile a")
+    page.wait(lambda: page.read(".facts .path") == "coffee.png")  # within the photo folder
+    assert page.see(".facts .path").get_attribute("title") == str(photos.folder / "coffee.png")
+    closer = "return new DOMMatrix(getComputedStyle(document.querySelector('.frame')).transform).a"
+    page.keys("z")
+    page.wait(lambda: page.run(closer) == 2.5)
+    page.shoot("closer")
+    page.run(
+        "const box = document.querySelector('.frame').getBoundingClientRect();"
+        "document.querySelector('.frame').dispatchEvent(new WheelEvent('wheel', {deltaY: 300, bubbles: true, "
+        "cancelable: true, clientX: box.x + 9, clientY: box.y + 9}))"
+    )
+    page.wait(lambda: 1 < page.run(closer) < 2.5)
+    page.keys("z")
+    page.wait(lambda: page.run(closer) == 1)
+    page.keys("z")
+    page.keys(Keys.ARROW_RIGHT)
+    page.wait(lambda: page.read(".viewer h2") != "coffee.png")
+    assert page.run(closer) == 1  # each photo begins whole
+    page.driver.execute_cdp_cmd("Browser.grantPermissions", {"permissions": ["clipboardSanitizedWrite"]})
+    page.click(".viewer .actions button", "Copy path")
+    page.see("dialog .toast", "copied")  # above the dialog, and read aloud
+    page.keys(Keys.ESCAPE)
+    page.gone("dialog.viewer")
 
 
 def test_engines_side_by_side(page: Page) -> None:

@@ -68,7 +68,8 @@ function costs(columns) {
 /** How much of a column's hits other engines have, too. */
 function shared(engine, columns) {
   const mine = columns.find((one) => one.engine === engine).answer.hits;
-  if (!mine.length) return "–";
+  const others = columns.filter((one) => one.answer && one.engine !== FUSED).length - 1;
+  if (!mine.length || !others) return "–";
   return `${mine.filter((hit) => elsewhere(hit, engine, columns).length).length} of ${mine.length}`;
 }
 

@@ -54,6 +54,10 @@ class PhotoGrid extends HTMLElement {
     if (results && this.isConnected) this.#begin();
   }
 
+  get results() {
+    return this.#results;
+  }
+
   /** What was said of hits: `{liked, disliked}`, SHA-256. */
   set marks(marks) {
     this.#marks = marks;

@@ -11,6 +11,7 @@ import { loadFolders, within } from "./service.js";
 import { announce, attempt, isTyping, toast } from "./ui.js";
 import { html, nothing, render } from "./vendor/lit-html.js";
 import { marksOnPicture, whyPanel, paint } from "./why.js";
+import { Zoom } from "./zoom.js";
 
 const LARGEST = 2.5; // times a photo is enlarged at most
 
@@ -19,6 +20,8 @@ let state = null;
 let known = null; // what the service tells of the photo: {sha256, width, height, files}
 let failed = null;
 let at = -1; // the place it was turned to
+const zoom = new Zoom(() => dialog.querySelector(".frame"), turn, draw);
+const { wheel, dblclick, pointerdown, pointermove, pointerup, pointercancel } = zoom.listeners;
 
 dialog.addEventListener("cancel", (event) => (event.preventDefault(), close()));
 dialog.addEventListener("keydown", key);
@@ -34,6 +37,7 @@ export function showViewer(next) {
   const before = state?.photo;
   state = next;
   if (!state?.photo) return hide(before);
+  if (before !== state.photo) zoom.reset();
   if (known?.sha256 !== state.photo) load(state.photo);
   loadFolders(draw);
   draw();
@@ -71,11 +75,13 @@ function draw() {
   if (!state?.photo) return;
   const size = hit() ?? known;
   render(
-    html`<div class="stage" @click=${(event) => event.target === event.currentTarget && close()}>
+    html`<div class="stage" @click=${(event) => event.target === event.currentTarget && zoom.scale === 1 && close()}
+        @wheel=${wheel} @dblclick=${dblclick} @pointerdown=${pointerdown} @pointermove=${pointermove} @pointerup=${pointerup}
+        @pointercancel=${pointercancel}>
         ${failed && !hit() ? html`<p class="message">${failed.message}</p>` : nothing}
         <figure class="frame" ?hidden=${!size}>
-          <img src=${thumbnail(state.photo, 320)} alt="">
-          <img src=${thumbnail(state.photo, innerWidth * devicePixelRatio > 1600 ? 2560 : 1280)} alt=${size ? nameOf() : ""}>
+          <img src=${thumbnail(state.photo, 320)} alt="" draggable="false">
+          <img src=${thumbnail(state.photo, sharpness())} alt=${size ? nameOf() : ""} draggable="false">
           ${size ? marksOnPicture(state, size, hit()?.region) : nothing}
         </figure>
         ${beside(-1, "left", "Photo before")} ${beside(1, "right", "Next photo")}
@@ -91,6 +97,8 @@ function draw() {
   paint(state, dialog.querySelector("canvas"), draw);
 }
 
+/** Pixels of the thumbnail that is shown. */
+const sharpness = () => (innerWidth * devicePixelRatio * zoom.scale > 1600 ? 2560 : 1280);
 const path = () => hit()?.path ?? known?.files[0]?.path;
 const nameOf = () => (path() ? format.name(path()) : known?.upload ? "The picture you sent" : "Photo");
 
@@ -155,7 +163,7 @@ function facts() {
       <div><dt>${files.length > 1 ? `${files.length} copies` : "File"}</dt>${files.map((file) => html`<dd class="path" title=${file.path}>${within(file.path)}</dd>`)}</div>
     </dl>
     ${known && !known.upload
-      ? html`<p class="actions"><a class="button" href="/api/pictures/${state.photo}/original" target="_blank">Open original</a>
+      ? html`<p class="actions"><a class="button" href="/api/pictures/${state.photo}/original" target="_blank" title="Open the original file">Original</a>
           <a class="button" href="/api/pictures/${state.photo}/original?download=true" download>Save</a>
           ${navigator.clipboard ? html`<button class="button" @click=${copyPath}>Copy path</button>` : nothing}</p>`
       : nothing}`;
@@ -182,6 +190,7 @@ function key(event) {
     ArrowRight: () => turn(1),
     u: () => mark({ hit: { sha256: state.photo }, grade: 1 }),
     d: () => mark({ hit: { sha256: state.photo }, grade: 0 }),
+    z: () => zoom.toggle(),
     w: () => go({ why: state.why.length ? [] : [question()] }, { replace: true }),
   };
   if (!(event.key in commands)) return;

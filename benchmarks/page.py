@@ -63,6 +63,7 @@ const after = ([url, at]) => images.has(url) && answer && at >= answer.responseE
 const times = [...painted].filter(after).map(([, at]) => at);
 return times.length ? [Math.min(...times) - answer.responseEnd, Math.min(...times) - answer.startTime] : null;
 """
+_INTERACTIVE = "return performance.getEntriesByName('interactive')[0]?.startTime ?? null"
 _FRAMES = """
 const done = arguments[0];
 const times = [];
@@ -121,8 +122,7 @@ def _interactive(result: Result, browser: webdriver.Chrome, server: Running, rep
         for _ in range(max(repeats, 2) * 3):
             _fresh(browser, clear=clear)
             browser.get(f"{server.address}/")
-            mark = "return performance.getEntriesByName('interactive')[0]?.startTime"
-            times.append(_until(browser, mark))
+            times.append(_until(browser, _INTERACTIVE))
             _until(browser, _SEEN, 0)
             blocked.append(browser.execute_script("return blocked"))
         result.raw[f"interactive_ms, {name}"] = times
@@ -132,21 +132,20 @@ def _interactive(result: Result, browser: webdriver.Chrome, server: Running, rep
 
 
 def _first_results(result: Result, browser: webdriver.Chrome, server: Running, location: Path, repeats: int) -> None:
-    """Queries typed into the box; thumbnails that are to be made are removed before each."""
+    """Queries on a page that is open; thumbnails that are to be made are removed before each."""
     for name, cached in (("thumbnails there", True), ("thumbnails still to be made", False)):
         seen, whole = [], []
         for _ in range(repeats):
             for query in _QUERIES:
                 _fresh(browser, clear=True)
-                browser.get(f"{server.address}/?q=nothing&all=1")
-                _until(browser, _SEEN, 0)
+                browser.get(f"{server.address}/reports")  # a page without photos
+                _until(browser, _INTERACTIVE)
                 if not cached:
                     shutil.rmtree(location / "thumbnails", ignore_errors=True)
-                browser.execute_cdp_cmd("Network.clearBrowserCache", {})
                 since = browser.execute_script(
-                    "document.querySelector('#q').value = arguments[0]; const now = performance.now();"
-                    "document.querySelector('form.box').requestSubmit(); return now",
-                    f"{query} {quote(name)} {len(seen)}",  # each is new to the service
+                    "const now = performance.now(); history.pushState({}, '', '/?all=1&q=' + arguments[0]);"
+                    "dispatchEvent(new Event('navigate')); return now",
+                    quote(f"{query}, number {len(seen)}"),  # each is new to the service
                 )
                 after, took = _until(browser, _SEEN, since)
                 seen.append(after)

@@ -38,7 +38,8 @@ def test_the_line_between_likely_and_not_agrees_with_the_count(page: Page) -> No
         script = """
             const { hits } = document.querySelector("photo-grid").results;
             const line = document.querySelector(".divide")?.getBoundingClientRect().top ?? Infinity;
-            const above = [...document.querySelectorAll(".tile")].filter((tile) => tile.getBoundingClientRect().top < line);
+            const top = (tile) => tile.getBoundingClientRect().top;
+            const above = [...document.querySelectorAll(".tile")].filter((tile) => top(tile) < line);
             const last = hits.findLastIndex((hit) => hit.match >= 0.5);
             return [above.length, last + 1, document.querySelector(".divide")?.textContent ?? ""];
         """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,18 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordsight.clustering.kmeans import kmeans_large, nearest
-from wordsight.index.exact import similarity
 from wordsight.library.catalogue import Catalogue, StoredEncoder
 from wordsight.library.filters import Filters
-from wordsight.types import Embeddings, Metric, RowIds
+from wordsight.library.pairs import close_pairs, components
+from wordsight.types import Embeddings, RowIds
 
 NEAR = 0.95
 """Cosine from which two photos count as near-duplicates: the same scene, scaled, cropped a little or saved anew."""
 
-MOST = 30_000
-"""Photos that are compared with each other, the newest in the catalogue: every pair is looked at."""
+MOST = 200_000
+"""Photos that are compared with each other, the newest in the catalogue: their vectors take 300 MB meanwhile."""
 
-_BLOCK = 512
 _FROM = "FROM contents c JOIN files f ON f.content_id = c.id JOIN folders d ON d.id = f.folder_id"
 
 
@@ -70,19 +68,19 @@ def near_duplicates(
 ) -> list[NearGroup]:
     """Return groups of different pictures, linked by cosines of at least ``threshold``; the most alike first.
 
-    All pairs of the newest ``MOST`` photos that pass ``filters`` are compared, in blocks, so memory stays flat.
+    The newest ``MOST`` photos that pass ``filters`` are compared; see ``pairs`` for how. Raises ``BadInput`` for a
+    threshold that nearly all photos reach.
     """
     ids, vectors = _vectors(catalogue, encoder, filters, MOST)
     vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.float32(1e-12))
-    leader = np.arange(len(ids))
+    first, second, cosines = close_pairs(vectors, threshold)
     closest = np.zeros(len(ids), np.float32)
-    for first, second, score in _pairs(vectors, threshold):
-        closest[first], closest[second] = max(closest[first], score), max(closest[second], score)
-        one, other = _top(leader, first), _top(leader, second)
-        leader[max(one, other)] = min(one, other)
+    np.maximum.at(closest, first, cosines)
+    np.maximum.at(closest, second, cosines)
+    leaders = components(len(ids), first, second)
     members: dict[int, list[int]] = {}
     for place in np.flatnonzero(closest > 0).tolist():
-        members.setdefault(_top(leader, place), []).append(place)
+        members.setdefault(int(leaders[place]), []).append(place)
     digests = _digests(catalogue, ids[np.flatnonzero(closest > 0)])
     groups = [
         NearGroup(min(1.0, round(float(closest[group].min()), 4)), tuple(digests[int(ids[place])] for place in group))
@@ -129,23 +127,6 @@ def _vectors(
             ids, vectors = ids[kept], vectors[kept]
     first = 0 if most is None else max(0, len(ids) - most)
     return ids[first:], np.asarray(vectors[first:], np.float32)
-
-
-def _pairs(vectors: Embeddings, threshold: float) -> Iterator[tuple[int, int, float]]:
-    half = vectors.astype(np.float16)
-    for start in range(0, len(half), _BLOCK):
-        scores = similarity(half[start : start + _BLOCK], half[start:], Metric.COSINE)
-        rows, columns = np.nonzero(scores >= threshold)
-        later = columns > rows
-        for row, column in zip(rows[later].tolist(), columns[later].tolist(), strict=True):
-            yield start + row, start + column, float(scores[row, column])
-
-
-def _top(leader: NDArray[np.intp], place: int) -> int:
-    while leader[place] != place:
-        leader[place] = leader[leader[place]]
-        place = int(leader[place])
-    return place
 
 
 def _digests(catalogue: Catalogue, ids: RowIds) -> dict[int, str]:

@@ -132,7 +132,7 @@ class Page:
     def settled(self) -> list[str]:
         """Return the hits when all pictures on the screen are loaded."""
         script = (
-            "return !document.querySelector('.busy')"
+            "return !document.querySelector('.busy, [aria-busy=true]')"
             " && [...document.querySelectorAll('.tile img')].every((image) => image.complete)"
         )
         self.wait(lambda: self.hits() and self.run(script), "pictures still load")

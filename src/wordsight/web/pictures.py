@@ -107,18 +107,26 @@ def content(service: Service, sha256: str) -> bytes:
         raise ImageError(f"{photo.path.name!r}: cannot be read: {error.strerror}") from error
 
 
+def cached_thumbnail(service: Service, sha256: str, side: int) -> bytes | None:
+    """Return a thumbnail that is there already; raises ``NotServed``."""
+    check_served(service, sha256)  # also what is cached is only shown while it belongs to what is served
+    known = service.thumbnails.find(sha256, side)
+    if known is not None:
+        service.metrics.thumbnails.labels("cache").inc()
+    return known
+
+
 def thumbnail(service: Service, sha256: str, side: int) -> bytes:
-    """Return a picture as WebP of at most ``side`` pixels: a photo's, from the cache where it is there, or an upload's.
+    """Return a picture as WebP of at most ``side`` pixels: a photo's, which is kept, or an upload's.
 
     Raises ``NotServed`` and ``ImageError``.
     """
     upload = service.uploads.find(sha256)
     if upload is not None:
         return encoded(upload.image, side)
-    check_served(service, sha256)  # also what is cached is only shown while it belongs to what is served
-    known = service.thumbnails.find(sha256, side)
-    service.metrics.thumbnails.labels("made" if known is None else "cache").inc()
-    return service.thumbnails.make(sha256, side, content(service, sha256)) if known is None else known
+    data = service.thumbnails.make(sha256, side, content(service, sha256))
+    service.metrics.thumbnails.labels("made").inc()
+    return data
 
 
 def _opened(photo: Photo, service: Service) -> int | None:

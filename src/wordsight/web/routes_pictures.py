@@ -31,7 +31,9 @@ async def thumbnail(
 ) -> Response:
     """Return a picture as WebP, upright, at most `side` pixels long: also one that browsers cannot show."""
     tag = f'"{sha256[:32]}-{side}"'
-    data = await service.slow.run(pictures.thumbnail, service, sha256, int(side))
+    data = await service.quick.run(pictures.cached_thumbnail, service, sha256, int(side))
+    if data is None:  # what is there does not wait behind what is to be made
+        data = await service.slow.run(pictures.thumbnail, service, sha256, int(side))
     headers = {**_FOR_EVER, "etag": tag}
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)

@@ -6,6 +6,7 @@ import { tile } from "./tile.js";
 
 const GAP = 6;
 const AHEAD = 1.5; // screens that are drawn beyond the edges
+const LATER = 120; // milliseconds after which that is drawn, at first
 const FETCH = 4; // screens left below when the next page is fetched
 const HEADING = 56;
 const KEYS = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity };
@@ -141,8 +142,12 @@ class PhotoGrid extends HTMLElement {
 
   #draw() {
     if (!this.#results || !this.#rows) return;
+    // What is seen comes first: nothing else asks for pictures until it has been drawn.
+    const ahead = this.#tiles.size || !this.#laid ? AHEAD : 0;
+    this.ariaBusy = String(!ahead);
+    if (!ahead) setTimeout(() => this.#draw(), LATER);
     const top = -this.getBoundingClientRect().top;
-    const [first, end] = this.#rows.within(top - innerHeight * AHEAD, top + innerHeight * (1 + AHEAD));
+    const [first, end] = this.#rows.within(top - innerHeight * ahead, top + innerHeight * (1 + ahead));
     for (const [place, element] of this.#tiles) {
       const isActive = place === this.#active && element.contains(document.activeElement);
       if ((place < first || place >= end) && !isActive) {
@@ -153,7 +158,7 @@ class PhotoGrid extends HTMLElement {
     const added = document.createDocumentFragment();
     for (let place = first; place < end; place++) if (!this.#tiles.has(place)) added.append(this.#tile(place));
     this.append(added);
-    if (!this.#results.done && this.#rows.height - top < innerHeight * FETCH) this.#results.more();
+    if (ahead && !this.#results.done && this.#rows.height - top < innerHeight * FETCH) this.#results.more();
   }
 
   #tile(place) {

@@ -24,7 +24,12 @@ export function show(main, state) {
   place = main;
   if (!state.view) follow(resultsOf(searchOf(state)));
   draw();
-  loadFacets(state, draw);
+  if (state.view || results.answer) loadRest();
+}
+
+/** What can wait until the photos are there. */
+function loadRest() {
+  loadFacets(read(), draw);
   encoders().then(draw);
 }
 
@@ -45,6 +50,7 @@ function answered() {
   draw();
   if (results.answer) announce(plainly(results));
   requestAnimationFrame(() => performance.mark("shown"));
+  setTimeout(() => location.pathname === "/" && loadRest(), 150);
 }
 
 function draw() {

@@ -28,6 +28,7 @@ def main() -> int:
 def _lines() -> list[str]:
     quality, indexing, searching, install = (_figures(n) for n in ("quality", "indexing", "searching", "install"))
     matches = json.loads((RESULTS / "matches.json").read_text())["all"]
+    serving, page = _figures("serving"), _figures("page")
     cifar, voc = _figures("classical_cifar10"), _figures("classical_voc2007")
     pipeline = _figures("classical_pipeline")
     maps = json.loads((RESULTS / "localization.json").read_text())["best"]["as made"]["measures"]
@@ -57,6 +58,13 @@ def _lines() -> list[str]:
         f"{_percent(maps['pointing_center_baseline'])} | {_percent(maps['pointing'])} / "
         f"{_percent(maps['pointing_off_center'])} "
         "| `wordsight localize --task voc2007 --root ../shared/data/voc2007` |",
+        "| `wordsight serve` over 100,000 photos, 95th percentile of a search: one client / 50 at once | "
+        f"{serving['one client: 95th percentile']:.0f} ms / {serving['50 clients: 95th percentile']:.0f} ms "
+        "| `python -m benchmarks --only serving --rows 100000` |",
+        "| its page in Chromium: can be used / first photo painted after the answer, medians | "
+        f"{page['time to interactive, first visit: median']:.0f} ms / "
+        f"{page['first photo seen after the answer, thumbnails there: median']:.0f} ms "
+        "| `python -m benchmarks --only page --rows 100000` |",
         f"| base install | {install['site-packages']:.0f} MB | `python -m benchmarks --only install` |",
         f"| classical engine, CIFAR-10, 100 / 10 exemplars a label | {_percent(cifar['100 exemplars: accuracy'])} / "
         f"{_percent(cifar['10 exemplars: accuracy'])} | `python -m benchmarks.classical --only cifar10` |",

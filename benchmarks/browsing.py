@@ -52,6 +52,8 @@ def _quick(result: Result, server: Running) -> None:
     for name, (path, params) in asked.items():
         times = [_timed(lambda path=path, params=params: server.ask(path, **params)) for _ in range(_REPEATS)]
         result.raw[f"ms, {name}"] = times
+        if "filter by" in name:  # kept while the catalogue stays as it is
+            result.add(f"{name}, first time", times[0], "ms")
         result.add(name, statistics.median(times), "ms")
 
 

@@ -15,7 +15,7 @@ EXACT = 20_000
 
 _BLOCK = 512
 _PIVOTS_FOR = 100  # vectors: one pivot for so many
-_CELLS = 6  # of each vector: pairs are missed that share none
+_CELLS = 4  # of each vector: pairs are missed that share none
 _MOST = 20_000_000  # pairs
 
 

@@ -162,7 +162,7 @@ function facts() {
       ${pairs.map(([term, value]) => html`<div><dt>${term}</dt><dd>${value}</dd></div>`)}
       <div><dt>${files.length > 1 ? `${files.length} copies` : "File"}</dt>${files.map((file) => html`<dd class="path" title=${file.path}>${within(file.path)}</dd>`)}</div>
     </dl>
-    ${known && !known.upload
+    ${known?.files.length
       ? html`<p class="actions"><a class="button" href="/api/pictures/${state.photo}/original" target="_blank" title="Open the original file">Original</a>
           <a class="button" href="/api/pictures/${state.photo}/original?download=true" download>Save</a>
           ${navigator.clipboard ? html`<button class="button" @click=${copyPath}>Copy path</button>` : nothing}</p>`

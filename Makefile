@@ -2,10 +2,13 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+TORCH_VENV := .venv-torch
+TORCH ?= torch==2.14.1 torchvision==0.29.1
+TORCH_TESTS = $(shell grep -lE 'importorskip."(torch|open_clip)"' tests/unit/test_*.py)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint bench docs clean
+.PHONY: help demo test test-slow test-torch lint bench docs clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -18,6 +21,9 @@ test: $(VENV)/.dev  ## Run the fast tests (about a minute)
 
 test-slow: $(VENV)/.dev  ## Run all tests, also those that take many minutes
 	$(BIN)/python -m pytest -q -n auto --dist loadgroup --slow
+
+test-torch: $(TORCH_VENV)/.ready  ## Run the tests of the extras openclip and explain, in an environment with torch (gigabytes)
+	OMP_NUM_THREADS=1 $(TORCH_VENV)/bin/python -m pytest -q -n auto --dist loadgroup $(TORCH_TESTS)
 
 lint: $(VENV)/.dev  ## Check style, types and the architecture's import contracts
 	$(BIN)/ruff check
@@ -32,7 +38,7 @@ docs: $(VENV)/.dev  ## Write the command-line reference anew from the parser
 	$(BIN)/python docs/make_cli_reference.py
 
 clean:  ## Remove the environment and everything made
-	rm -rf $(VENV) demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(TORCH_VENV) demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -45,6 +51,15 @@ $(VENV)/.demo: pyproject.toml | $(BIN)/python
 
 $(VENV)/.dev: pyproject.toml | $(BIN)/python
 	$(PIP) install -q -e ".[dev]"
+	@touch $@
+
+# torch first and by itself, in the versions that the tests were last passed with: the extras allow many.
+$(TORCH_VENV)/.ready: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "wordsight needs Python 3.11 or newer: make PYTHON=python3.12 ..." >&2; exit 1; }
+	test -x $(TORCH_VENV)/bin/python || $(PYTHON) -m venv $(TORCH_VENV)
+	$(TORCH_VENV)/bin/python -m pip --disable-pip-version-check install -q $(TORCH)
+	$(TORCH_VENV)/bin/python -m pip --disable-pip-version-check install -q -e ".[test,explain,fast]"
 	@touch $@
 
 $(VENV)/.bench: pyproject.toml | $(BIN)/python

@@ -8,25 +8,43 @@ from contextlib import suppress
 from pathlib import Path
 
 _CGROUP = Path("/sys/fs/cgroup")
+_OWN = Path("/proc/self/cgroup")
 
 
-def cores(cgroup: Path = _CGROUP) -> int:
-    """Return how many processors this process may use: affinity and a container's quota count."""
+def cores(cgroup: Path = _CGROUP, own: Path = _OWN) -> int:
+    """Return how many processors this process may use: affinity and the quotas of its control groups count."""
     try:
         available = len(os.sched_getaffinity(0))
     except AttributeError:  # not on this system
         available = os.cpu_count() or 1
-    quota = _quota(cgroup)
-    return available if quota is None else min(available, max(1, round(quota)))
+    quotas = [quota for folder in _groups(cgroup, own) if (quota := _quota(folder)) is not None]
+    return min([available, *(max(1, round(quota)) for quota in quotas)])
 
 
-def _quota(cgroup: Path) -> float | None:
-    """Return the processors that a container was given, by either version of control groups."""
+def _groups(cgroup: Path, own: Path) -> set[Path]:
+    """Return the folders of the groups that this process is in, of either version: in a container often the root."""
+    roots = {cgroup: "", cgroup / "cpu": ""}
+    with suppress(OSError):
+        for line in own.read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            if not controllers:
+                roots[cgroup] = path
+            elif "cpu" in controllers.split(","):
+                roots[cgroup / "cpu"] = path
+    found = set(roots)
+    for root, path in roots.items():
+        group = root / path.strip("/")
+        found |= {folder for folder in (group, *group.parents) if folder.is_relative_to(root)}
+    return found
+
+
+def _quota(group: Path) -> float | None:
+    """Return the processors that a control group was given; ``None``: as many as there are."""
     with suppress(OSError, ValueError):
-        quota, period = (cgroup / "cpu.max").read_text().split()
+        quota, period = (group / "cpu.max").read_text().split()
         return None if quota == "max" else int(quota) / int(period)
     with suppress(OSError, ValueError):
-        quota, period = ((cgroup / "cpu" / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
+        quota, period = ((group / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
         return None if int(quota) < 0 else int(quota) / int(period)
     return None
 

@@ -25,6 +25,25 @@ def test_a_containers_quota_counts(files: dict[str, str], most: int, tmp_path: P
     assert cores(tmp_path) == min(most, cores(tmp_path / "none"))
 
 
+@pytest.mark.parametrize(
+    ("line", "file", "content"),
+    [
+        ("0::/user.slice/job", "user.slice/cpu.max", "100000 100000"),  # its parent's quota holds for it, too
+        ("0::/user.slice/job", "user.slice/job/cpu.max", "100000 100000"),
+        ("4:memory:/x\n1:cpu,cpuacct:/job", "cpu/job/cpu.cfs_quota_us", "100000"),
+    ],
+)
+def test_a_group_within_the_system_counts(line: str, file: str, content: str, tmp_path: Path) -> None:
+    own, quota = tmp_path / "own", tmp_path / "cgroup" / file
+    own.write_text(line + "\n")
+    quota.parent.mkdir(parents=True)
+    quota.write_text(content)
+    quota.with_name("cpu.cfs_period_us").write_text("100000")
+    assert cores(tmp_path / "cgroup", own) == 1
+    own.write_text("0::/another\n1:cpu,cpuacct:/another\n")
+    assert cores(tmp_path / "cgroup", own) == cores(tmp_path / "none", tmp_path / "none")
+
+
 def test_no_quota_or_a_strange_one(tmp_path: Path) -> None:
     without = cores(tmp_path)
     for content in ("max 100000", "", "a b"):

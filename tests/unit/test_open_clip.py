@@ -338,6 +338,17 @@ def test_bfloat16_is_close_and_float32_stays_for_maps(
         load_encoder(encoders["rn"].name)
 
 
+def test_torch_keeps_to_a_containers_quota(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        monkeypatch.setattr("wordsight.encoders.open_clip.cores", lambda: 2)
+        load_encoder(f"openclip:local-dir:{open_clip_models.folder(tmp_path / 'rn', 'rn')}")
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_the_extra_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingExtra, match=r'pip install "wordsight\[openclip\]"'):

@@ -23,6 +23,7 @@ from wordsight.encoders.open_clip_texts import TextReader, text_reader
 from wordsight.encoders.open_clip_towers import TorchTower, feature_maps, stride, torch_tower
 from wordsight.encoders.preprocess import to_pixels
 from wordsight.errors import BadInput
+from wordsight.machine import cores
 from wordsight.types import Embeddings, Metric
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ class OpenClipEncoder:
     def __init__(self, name: str) -> None:
         source = parse(name)
         self.name = name
+        if torch.get_num_threads() > cores():  # torch knows nothing of a container's quota
+            torch.set_num_threads(cores())
         self.model: nn.Module = open_clip_weights.build(source).to("cuda" if torch.cuda.is_available() else "cpu")
         self.preprocess = open_clip_weights.preprocessing(self.model, name)
         self.image_side: int | None = self.preprocess.size

@@ -24,6 +24,7 @@ from wordsight.encoders import store  # noqa: E402
 from wordsight.encoders.hub import choose_files, fetch, offer  # noqa: E402
 from wordsight.errors import BadInput, ModelError, UnknownEncoder  # noqa: E402
 from wordsight.registry import load_encoder  # noqa: E402
+from wordsight.testing import colour_image  # noqa: E402
 
 NAME = "immich-app/tiny"
 TOWER = "visual/model.onnx"
@@ -182,6 +183,17 @@ def test_a_folder_without_any_network(source: Path, monkeypatch: pytest.MonkeyPa
     outcome = run("models", "check", "my model")
     assert outcome.exit_code == 1
     assert "FAILED" in outcome.stdout
+
+
+def test_a_second_encoder_says_what_it_encoded(source: Path, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for colour in ("red", "blue"):
+        colour_image(colour, size=40).save(photos / f"{colour}.png")
+    assert "2 added, 0 unchanged" in run("index", str(photos), "--encoder", "colours").stderr
+    told = run("index", str(photos), "--encoder", str(source), "--beside").stderr
+    assert "2 encoded, 0 unchanged" in told
+    assert "nothing new, 2 unchanged" in run("index", str(photos), "--encoder", str(source)).stderr
 
 
 def test_sources_that_do_not_suit(tmp_path: Path) -> None:

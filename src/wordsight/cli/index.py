@@ -181,6 +181,8 @@ def progress_bar(folder: Path, quiet: bool) -> Iterator[Callable[[Progress], Non
 
 def _summary(folder: Path, report: SyncReport) -> str:
     parts = [f"{getattr(report, name):,} {name}" for name in ("added", "changed", "moved", "removed", "skipped")]
+    if report.encoded > report.added + report.changed:  # known photos, for another encoder or for their regions
+        parts.append(f"{report.encoded:,} encoded")
     told = ", ".join(part for part in parts if not part.startswith("0 ")) or "nothing new"
     rate = f", {report.encoded / report.seconds:.0f} photos/s" if report.encoded and report.seconds > 0.5 else ""
     return f"{printable(str(folder))}: {told}, {report.unchanged:,} unchanged ({report.seconds:.1f} s{rate})"

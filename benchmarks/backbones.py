@@ -1,9 +1,10 @@
 """Towers of real architectures with random weights: what each runtime and precision keeps, and how fast it is.
 
-``python -m benchmarks.backbones`` writes benchmarks/results/backbones.json: cosines to OpenCLIP in float32 on the same
-pictures (and, in float32, on the same token ids), and pictures a second of the image tower alone on all cores (two per
-run and thread in onnxruntime, four in OpenVINO). Random weights prove mechanics and speed, not what quantisation does
-to a trained model. Batch normalisation is set from the pictures: as it starts, all vectors of an RN50 nearly agree.
+``python -m benchmarks.backbones`` writes benchmarks/results/backbones.json: cosines to OpenCLIP's own model and
+transform in float32 on the same pictures, and on the same token ids; pictures a second of the image tower alone on all
+cores (two per run and thread in onnxruntime, four in OpenVINO), and milliseconds of one text. Random weights prove
+mechanics and speed, not what quantisation does to a trained model. Batch normalisation is set from the pictures: as it
+starts, all vectors of an RN50 nearly agree; "alike" is the greatest cosine of two different pictures, or texts.
 """
 
 from __future__ import annotations
@@ -11,21 +12,26 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 import onnxruntime
+import open_clip
 import openvino
 import torch
 from numpy.typing import NDArray
+from PIL.Image import Image
 from torch import nn
 
 from benchmarks import report
+from benchmarks.backbones_page import write_page
 from wordsight.encoders.export_int8 import quantised
 from wordsight.encoders.export_quality import synthetic
 from wordsight.encoders.export_towers import image_graph, takes_short_texts, text_graph
@@ -37,7 +43,6 @@ ARCHITECTURES = ("RN50", "ViT-B-32", "ViT-B-16", "ViT-B-16-SigLIP", "MobileCLIP2
 FILE = report.ROOT / "benchmarks" / "results" / "backbones.json"
 PAGE = report.ROOT / "docs" / "models.md"
 PICTURES, TEXTS = 24, 12
-COLUMNS = ("onnxruntime fp32", "openvino fp32", "openvino bf16", "onnxruntime int8", "onnxruntime fp32, texts")
 Tower = Callable[[NDArray[Any]], NDArray[np.float32]]
 
 
@@ -48,8 +53,12 @@ def towers(folder: Path) -> Iterator[tuple[str, int, Tower]]:
         if file.is_file():
             yield f"onnxruntime {precision}", 2, _onnxruntime(file, "pixels")
     for precision, file, hint in (("fp32", "fp32", "f32"), ("bf16", "fp32", "bf16"), ("int8", "int8", "f32")):
-        if (folder / f"{file}.onnx").is_file():
+        if (folder / f"{file}.onnx").is_file() and (precision != "bf16" or _has_bf16()):
             yield f"openvino {precision}", 4, _openvino(folder / f"{file}.onnx", "pixels", hint)
+
+
+def _has_bf16() -> bool:
+    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def _onnxruntime(file: Path, given: str) -> Tower:
@@ -90,8 +99,15 @@ def prepare(architecture: str, folder: Path) -> None:
     np.save(folder / "tokens.npy", tokens[:, :length])
     with torch.inference_mode():
         np.save(folder / "texts.npy", encoder.model.encode_text(torch.from_numpy(tokens), normalize=True).numpy())
+        np.save(folder / "embeddings.npy", _by_open_clip(encoder.model, pictures))
     np.save(folder / "pixels.npy", pixels)
-    np.save(folder / "embeddings.npy", encoder.encode_images(pictures))
+    np.save(folder / "ours.npy", encoder.encode_images(pictures))
+
+
+def _by_open_clip(model: nn.Module, pictures: Sequence[Image]) -> NDArray[np.float32]:
+    settings = open_clip.transform.PreprocessCfg(**model.visual.preprocess_cfg)
+    transform = open_clip.transform.image_transform_v2(settings, is_train=False)
+    return model.encode_image(torch.stack([transform(picture) for picture in pictures]), normalize=True).numpy()
 
 
 def _spread(visual: nn.Module, pixels: torch.Tensor) -> None:
@@ -124,19 +140,39 @@ def _tokens(model: nn.Module) -> tuple[NDArray[np.int64], int]:
 def parity(folder: Path) -> dict[str, dict[str, float]]:
     """Return, for each runtime and precision, the least cosine, plain and after subtracting the mean."""
     pixels, want = np.load(folder / "pixels.npy"), np.load(folder / "embeddings.npy")
-    mean, found = want.mean(axis=0), {}
+    found = {"torch fp32": _closeness(np.load(folder / "ours.npy"), want)}
     for name, batch, tower in towers(folder):
         got = np.concatenate([tower(pixels[start : start + batch]) for start in range(0, len(pixels), batch)])
-        found[name] = {"cosine": _least(got, want), "centred": _least(got - mean, want - mean)}
+        found[name] = _closeness(got, want)
     tokens, want = np.load(folder / "tokens.npy"), np.load(folder / "texts.npy")
-    mean, text = want.mean(axis=0), folder / "text.onnx"
-    for name, tower in (
-        ("onnxruntime fp32, texts", _onnxruntime(text, "input_ids")),
-        ("openvino fp32, texts", _openvino(text, "input_ids", "f32")),
-    ):
-        got = tower(tokens)
-        found[name] = {"cosine": _least(got, want), "centred": _least(got - mean, want - mean)}
+    for name, tower in text_towers(folder).items():
+        found[f"{name}, texts"] = _closeness(tower(tokens), want)
     return found
+
+
+def text_towers(folder: Path) -> dict[str, Tower]:
+    """Return the text tower in each runtime."""
+    file = folder / "text.onnx"
+    return {
+        "onnxruntime fp32": _onnxruntime(file, "input_ids"),
+        "openvino fp32": _openvino(file, "input_ids", "f32"),
+    }
+
+
+def alike(folder: Path) -> dict[str, float]:
+    """Return the greatest cosine of two different pictures, and texts: where all agree, closeness proves nothing."""
+    found = {}
+    for what, file in (("pictures", "embeddings"), ("texts", "texts")):
+        rows = np.load(folder / f"{file}.npy")
+        scores = rows @ rows.T
+        np.fill_diagonal(scores, -1)
+        found[what] = round(float(scores.max()), 4)
+    return found
+
+
+def _closeness(got: NDArray[np.float32], want: NDArray[np.float32]) -> dict[str, float]:
+    mean = want.mean(axis=0)
+    return {"cosine": _least(got, want), "centred": _least(got - mean, want - mean)}
 
 
 def _least(got: NDArray[np.float32], want: NDArray[np.float32]) -> float:
@@ -158,43 +194,45 @@ def speed(folder: Path, seconds: float) -> dict[str, float]:
     return rates
 
 
-def write_page(result: dict[str, Any], page: Path) -> None:
-    """Put the table of closeness into ``page``, between its two markers."""
-    begin, end = "<!-- begin backbones: written by `python -m benchmarks.backbones` -->", "<!-- end backbones -->"
-    lines = [f"| architecture | {' | '.join(COLUMNS)} |", "|---|" + "---:|" * len(COLUMNS)]
-    for architecture, entry in result["architectures"].items():
-        cells = [_cell(entry["parity"].get(column)) for column in COLUMNS]
-        lines.append(f"| {architecture} | {' | '.join(cells)} |")
-    before, rest = page.read_text("utf-8").split(begin, 1)
-    page.write_text("\n".join([before + begin, *lines, end]) + rest.split(end, 1)[1], "utf-8")
-
-
-def _cell(figures: dict[str, float] | None) -> str:
-    return "" if figures is None else f"{figures['cosine']:.5f} ({figures['centred']:.4f})"
+def text_ms(folder: Path, repeats: int = 15) -> dict[str, float]:
+    """Return the median milliseconds of one text on one thread (OpenVINO: as a search would run it)."""
+    tokens, found = np.load(folder / "tokens.npy")[:1], {}
+    for name, tower in text_towers(folder).items():
+        tower(tokens)
+        spent = []
+        for _ in range(repeats):
+            start = time.perf_counter()
+            tower(tokens)
+            spent.append(time.perf_counter() - start)
+        found[name] = round(1000 * statistics.median(spent), 1)
+    return found
 
 
 def main() -> None:
     """Prepare, then measure what was asked for; figures that were there before are kept."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="+", choices=ARCHITECTURES, default=ARCHITECTURES)
-    parser.add_argument("--what", nargs="+", choices=("parity", "speed"), default=("parity", "speed"))
+    parser.add_argument("--what", nargs="*", choices=("parity", "speed"), default=("parity", "speed"))
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--work", type=Path, default=report.ROOT / "benchmarks" / ".work" / "backbones")
     given = parser.parse_args()
     result: dict[str, Any] = json.loads(FILE.read_text("utf-8")) if FILE.is_file() else {"architectures": {}}
-    result |= {"machine": report.machine()}
+    machine = report.machine()
     for architecture in given.only:
         folder = given.work / architecture
-        if not (folder / "embeddings.npy").is_file():
+        if not (folder / "ours.npy").is_file():
             prepare(architecture, folder)
         entry = result["architectures"].setdefault(architecture, {})
-        entry["command"] = f"python -m benchmarks.backbones --only {architecture} --what {' '.join(given.what)}"
-        if "parity" in given.what:
-            entry["parity"] = parity(folder)
-        if "speed" in given.what:
-            entry["images_per_s"] = speed(folder, given.seconds)
-        print(architecture, json.dumps(entry), flush=True)
-        FILE.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+        for what, measured in (
+            ("parity", lambda f: {"least": parity(f), "alike": alike(f)}),
+            ("speed", lambda f: {"images_per_s": speed(f, given.seconds), "text_ms": text_ms(f)}),
+        ):
+            if what in given.what:
+                command = f"python -m benchmarks.backbones --only {architecture} --what {what}"
+                about = {"date": datetime.now(UTC).isoformat(timespec="minutes"), "command": command}
+                entry[what] = measured(folder) | about | {"machine": machine, "versions": report.versions()}
+                print(architecture, json.dumps(entry[what]), flush=True)
+                FILE.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
     write_page(result, PAGE)
 
 

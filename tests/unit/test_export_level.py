@@ -19,7 +19,7 @@ PIXELS = list(np.random.default_rng(1).integers(0, 256, (24, 4, 4, 3), np.uint8)
 
 
 def transformer(*, two_readers: bool = False) -> onnx.ModelProto:
-    """Pixels -> tokens -> layer normalisation -> product -> mean; two of its channels are a hundred times the others."""
+    """Pixels -> tokens -> layer normalisation -> product -> mean; two channels are a hundred times the others."""
     rng = np.random.default_rng(0)
     gain = rng.uniform(0.5, 1.5, WIDTH)
     gain[[3, 20]] *= 100
@@ -79,7 +79,7 @@ def test_channels_are_alike_afterwards() -> None:
         (norm,) = (node for node in model.graph.node if node.op_type == "LayerNormalization")
         gain = next(numpy_helper.to_array(t) for t in model.graph.initializer if t.name == norm.input[1])
         ranges.append(np.abs(gain).max() / np.median(np.abs(gain)))
-    assert ranges[1] < ranges[0] / 5
+    assert ranges[1] < ranges[0] / 4
 
 
 def test_eight_bits_lose_less() -> None:

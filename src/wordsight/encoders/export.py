@@ -8,15 +8,16 @@ import os
 import shutil
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import onnx
 
-from wordsight.encoders import export_graphs, export_quality
+from wordsight.encoders import export_graphs, export_level, export_quality
 from wordsight.encoders.check import ANSWERS, answers
-from wordsight.encoders.export_int8 import quantised, share_weights
-from wordsight.encoders.export_quality import LEAST_FOR_INT8, LIMITS, Parity
+from wordsight.encoders.export_int8 import methods, quantised, share_weights
+from wordsight.encoders.export_quality import LEAST_FOR_INT8, LIMITS, NotCloseError, Parity
 from wordsight.encoders.export_tokens import exported_tokenizer
 from wordsight.encoders.export_towers import image_graph, map_graph, takes_short_texts, text_graph
 from wordsight.encoders.folder import FORMAT_VERSION
@@ -49,15 +50,37 @@ def export(
     if precision == "int8" and len(photos) < LEAST_FOR_INT8:
         raise BadInput(f"int8 is judged on your photos: give a folder of at least {LEAST_FOR_INT8}, got {len(photos)}")
     images = list(photos) or export_quality.synthetic()
+    source = "photos given" if photos else "synthetic pictures"
+    *others, last = methods(image_graph(encoder)) if precision == "int8" else ("",)
+    for method in others:
+        with suppress(NotCloseError):
+            return _attempt(encoder, output, precision, method, images, source, name or output.name)
+    return _attempt(encoder, output, precision, last, images, source, name or output.name)
+
+
+def _attempt(
+    encoder: OpenClipEncoder,
+    output: Path,
+    precision: str,
+    method: str,
+    images: Sequence[Image],
+    source: str,
+    name: str,
+) -> Parity:
     fresh = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
     try:
-        _write(encoder, fresh, precision, images, name or output.name)
+        _write(encoder, fresh, precision, method, images, name)
         exported = OnnxEncoder(fresh, runtime="onnxruntime")
-        source = "photos given" if photos else "synthetic pictures"
         parity = export_quality.measure(encoder.in_float32(), exported, images, source)
         export_quality.check(parity, precision, encoder.name)
         (fresh / ANSWERS).write_text(json.dumps(answers(exported)) + "\n", "utf-8")
-        report = {"from": encoder.name, "precision": precision, "least": LIMITS[precision], **parity.to_json()}
+        report = {
+            "from": encoder.name,
+            "precision": precision,
+            **({"scales": method} if method else {}),
+            "least": LIMITS[precision],
+            **parity.to_json(),
+        }
         (fresh / "parity.json").write_text(json.dumps(report, indent=1) + "\n", "utf-8")
         fresh.chmod(0o777 & ~_umask())
         fresh.rename(output)
@@ -66,10 +89,16 @@ def export(
     return parity
 
 
-def _write(encoder: OpenClipEncoder, folder: Path, precision: str, images: Sequence[Image], name: str) -> None:
+def _write(
+    encoder: OpenClipEncoder, folder: Path, precision: str, method: str, images: Sequence[Image], name: str
+) -> None:
     image, places, text = image_graph(encoder), map_graph(encoder), text_graph(encoder)
     if precision == "int8":
-        small = quantised(image, [to_pixels(picture, encoder.preprocess) for picture in images])
+        pixels = [to_pixels(picture, encoder.preprocess) for picture in images]
+        known = export_level.factors(image, pixels)
+        for graph in (image, places):
+            export_level.apply(graph, known)
+        small = quantised(image, pixels, method)
         share_weights(places, image, small)
         image = small
     for graph in (places, text) if precision == "int8" else (image, places, text):

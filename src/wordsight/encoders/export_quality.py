@@ -76,14 +76,18 @@ def measure(reference: SpatialEncoder, exported: SpatialEncoder, images: Sequenc
     )
 
 
+class NotCloseError(ModelError):
+    """An export is not good enough to be kept."""
+
+
 def check(parity: Parity, precision: str, name: str) -> None:
-    """Raise ``ModelError`` with the figures when an export is not good enough to be kept."""
+    """Raise ``NotCloseError`` with the figures when an export is not good enough to be kept."""
     figures = parity.to_json()
     limits = LIMITS[precision]
     short = [f"{key} {figures[key]} < {least}" for key, least in limits.items() if not figures[key] >= least]
     if short:
         other = "choose --precision bf16" if precision == "int8" else "this is a defect of the export: please report it"
-        raise ModelError(
+        raise NotCloseError(
             f"{name} as {precision} is too far from the original on {parity.pictures} pictures ({parity.source}): "
             f"{'; '.join(short)}. Nothing was written; {other}"
         )

@@ -28,12 +28,13 @@ def write_page(result: dict[str, Any], page: Path) -> None:
 
 
 def _closeness(result: dict[str, Any]) -> Iterator[str]:
-    names = list(result["architectures"])
+    entries = {name: entry for name, entry in result["architectures"].items() if "parity" in entry}
+    names = list(entries)
     yield f"| least cosine to OpenCLIP | {' | '.join(names)} |"
     yield "|---|" + "---:|" * len(names)
     for kind in _CLOSENESS:
         cells = []
-        for entry in result["architectures"].values():
+        for entry in entries.values():
             figures = entry.get("parity", {}).get("least", {}).get(kind)
             mark = ""
             if figures is None:
@@ -41,21 +42,21 @@ def _closeness(result: dict[str, Any]) -> Iterator[str]:
             cells.append("" if figures is None else f"{figures['cosine']:.5f} ({figures['centred']:.4f}){mark}")
         yield f"| {kind} | {' | '.join(cells)} |"
     for what in ("pictures", "texts"):
-        cells = [
-            _number(entry.get("parity", {}).get("alike", {}).get(what), 3) for entry in result["architectures"].values()
-        ]
+        cells = [_number(entry["parity"]["alike"][what], 3) for entry in entries.values()]
         yield f"| for comparison: the two {what} most alike | {' | '.join(cells)} |"
 
 
 def _speed(result: dict[str, Any]) -> Iterator[str]:
-    names = list(result["architectures"])
+    entries = {name: entry for name, entry in result["architectures"].items() if "speed" in entry}
+    names = list(entries)
     yield f"| pictures a second, image tower alone | {' | '.join(names)} |"
     yield "|---|" + "---:|" * len(names)
-    measured = [entry.get("speed", {}) for entry in result["architectures"].values()]
+    measured = [entry["speed"] for entry in entries.values()]
     for kind in _SPEED:
         cells = [_number(entry.get("images_per_s", {}).get(kind), 1) for entry in measured]
         if any(cells):
             yield f"| {kind} | {' | '.join(cells)} |"
+    yield f"| megabytes | {' | '.join(_number(entry.get('megabytes'), 0) for entry in measured)} |"
     for kind in ("onnxruntime fp32", "openvino fp32"):
         cells = [_number(entry.get("text_ms", {}).get(kind), 1) for entry in measured]
         yield f"| one text, ms, {kind} | {' | '.join(cells)} |"

@@ -30,7 +30,8 @@ def main(catalog: str, encoder_name: str) -> dict[str, float]:
     from pathlib import Path
 
     from wordsight.library import Library, derived, parse
-    from wordsight.library.search import Searcher, query_vector
+    from wordsight.library.query_vectors import query_vector
+    from wordsight.library.search import Searcher
     from wordsight.machine import cores
     from wordsight.registry import load_encoder
 

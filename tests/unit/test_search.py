@@ -11,7 +11,8 @@ from PIL import Image
 
 from wordsight.errors import BadInput, QuerySyntaxError
 from wordsight.library import Catalogue, Filters, Library, calibration, derived
-from wordsight.library.search import Searcher, query_vector
+from wordsight.library.query_vectors import query_vector
+from wordsight.library.search import Searcher
 from wordsight.testing import COLOURS, ColourEncoder, colour_image
 from wordsight.types import Metric, Query, Term
 
@@ -52,6 +53,21 @@ def names(answer) -> list[str]:
 
 
 # --- query vectors
+
+
+def test_prompts_are_filled_with_short_terms_and_averaged() -> None:
+    encoder, query = ColourEncoder(), Query((Term("a red"),), "a red")
+    bare, both = (encoder.encode_texts([text])[0] for text in ("red", "red and blue"))
+    found, _ = query_vector(encoder, query, prompts=["{}", "{} and blue"])
+    mean = bare + both
+    np.testing.assert_allclose(found, mean / np.linalg.norm(mean), atol=1e-6)
+    sentence = Query((Term("a red thing on a green thing"),), "")
+    np.testing.assert_array_equal(query_vector(encoder, sentence, prompts=["blue {}"])[0], vector(*sentence.terms))
+
+
+def test_a_search_with_prompts(library: Library) -> None:
+    assert names(library.search("red", top=1)) == ["red"]
+    assert names(library.search("red", top=1, prompts=["{} and blue"])) == ["red blue"]
 
 
 def vector(*terms: Term, encoder=None) -> list[float]:

@@ -70,6 +70,13 @@ def search(
     fuse_by: Annotated[
         FuseBy, typer.Option(help="How: by reciprocal ranks, or by sums of scaled scores.")
     ] = FuseBy.RRF,
+    prompt: Annotated[
+        list[str] | None,
+        typer.Option(
+            help='Put short terms into a sentence: "a photo of a {}.", or a set by name: photo, this, cifar, voc2007, '
+            "imagenet7; repeatable: the mean is taken."
+        ),
+    ] = None,
     catalog: CatalogOption = None,
     since: Annotated[
         str | None, typer.Option(help="Taken then or later: 2021, 2021-06-15, 30d.", rich_help_panel=_FILTERS)
@@ -149,6 +156,14 @@ def search(
                 raise BadInput("--like, --dislike and @saved queries move the query of one encoder: leave out --fuse")
             asked, vector = moved(library, words, like or (), dislike or ())
             find = partial(find, vector=vector)
+        if prompt:
+            from wordsight.encoders.prompts import templates
+
+            if fuse or like or dislike or words[0].startswith("@"):
+                raise BadInput(
+                    "--prompt is for plain queries of one encoder: leave out --fuse, --like, --dislike, @saved"
+                )
+            find = partial(find, prompts=templates(prompt))
         answer = find(asked, top=top, within=within or (), filters=filters, matches_only=matches_only)
     if min_score is not None:
         answer = _scoring(answer, min_score)

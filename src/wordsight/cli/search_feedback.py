@@ -12,7 +12,7 @@ from wordsight.errors import BadInput
 from wordsight.library import Library, parse
 from wordsight.library.feedback import refined
 from wordsight.library.notes import Notes
-from wordsight.library.search import query_vector
+from wordsight.library.query_vectors import query_vector
 from wordsight.types import Query, Term
 
 

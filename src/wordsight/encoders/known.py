@@ -25,5 +25,9 @@ KNOWN = (
     Known("openclip:RN101/openai", 480, 80.8, None, "MIT"),
     Known("openclip:ViT-B-32/openai", 604, 89.8, 58.8, "MIT"),
     Known("openclip:ViT-B-32/laion2b_s34b_b79k", 604, 93.6, 66.8, "MIT"),
+    Known("openclip:ViT-B-16/openai", 599, None, None, "MIT"),
+    Known("openclip:ViT-L-14/openai", 1711, None, None, "MIT"),
+    Known("openclip:ViT-B-16-SigLIP/webli", 813, None, None, "Apache-2.0"),
+    Known("openclip:MobileCLIP2-S0/dfndr2b", 299, None, None, "Apple AMLR: research only"),
     Known("immich-app/ViT-B-32__openai", 604, 89.8, 58.8, "MIT"),
 )

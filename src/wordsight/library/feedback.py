@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordsight.errors import BadInput
-from wordsight.library.search import term_vector
+from wordsight.library.query_vectors import term_vector
 from wordsight.protocols import Encoder
 from wordsight.types import Embeddings, Metric, Term
 

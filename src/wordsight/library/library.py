@@ -106,11 +106,13 @@ class Library:
         regions: bool = True,
         after: Place | None = None,
         vector: NDArray[np.float32] | None = None,
+        prompts: Sequence[str] = (),
     ) -> Answer:
         """Return the ``top`` photos closest to ``query`` (a text in the query language, or a ``Query``).
 
         ``within``: only photos in or below these folders; raises ``BadInput`` for one that is not indexed. ``regions``
-        false: rank by whole photos also where the catalogue has regions. ``after``, ``vector``: see ``Searcher``.
+        false: rank by whole photos also where the catalogue has regions. ``after``, ``vector``, ``prompts``: see
+        ``Searcher``.
         """
         parsed = query if isinstance(query, Query) else parse(query)
         filters = filters or Filters()
@@ -125,6 +127,7 @@ class Library:
             regions=regions,
             after=after,
             vector=vector,
+            prompts=prompts,
         )
 
     def status(self, root: Path | str) -> Health:

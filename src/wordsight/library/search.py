@@ -11,8 +11,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from wordsight import images
-from wordsight.errors import BadInput, QuerySyntaxError
+from wordsight.errors import BadInput
 from wordsight.index import RegionIndex
 from wordsight.index.exact import similarity, to_half
 from wordsight.index.regions import blend
@@ -21,9 +20,10 @@ from wordsight.library.blobs import join, unpack
 from wordsight.library.catalogue import Catalogue
 from wordsight.library.filters import Filters
 from wordsight.library.hits import Answer, PhotoHit
+from wordsight.library.query_vectors import query_vector
 from wordsight.library.regions import Boxes, in_pixels, unpack_boxes
 from wordsight.protocols import Encoder, Image, ScannableIndex
-from wordsight.types import Box, Embeddings, Metric, Query, RowIds, Term
+from wordsight.types import Box, Embeddings, Query, RowIds
 
 _MOST_VARIABLES = 500  # of the 999 that older SQLite takes: the filters need some
 _JOINS = (
@@ -97,12 +97,14 @@ class Searcher:
         regions: bool = True,
         after: Place | None = None,
         vector: NDArray[np.float32] | None = None,
+        prompts: Sequence[str] = (),
     ) -> Answer:
         """Return the ``top`` closest photos that pass ``filters``; ``matches_only`` leaves out unlikely ones.
 
         Where the catalogue has regions, photos are ranked by the whole and their best region, and hits say which that
         is, unless ``regions`` is false. ``after``: only what comes behind this place of the same answer. ``vector``
-        (dim,): that of the query, where the caller has it already; a query without terms can stand for any.
+        (dim,): that of the query, where the caller has it already; a query without terms can stand for any. ``prompts``
+        are those of ``query_vector``.
         Copies of one picture are hits of their own, with the same score. The match estimate needs a calibrated
         catalogue and a query of words only. Raises ``BadInput`` for ``top`` < 1 and ``QuerySyntaxError`` when the
         query's terms cancel out; errors of the encoder pass through.
@@ -111,14 +113,14 @@ class Searcher:
             raise BadInput(f"the number of hits must be at least 1, got {top}")
         notices: tuple[str, ...] = ()
         if vector is None:
-            vector, notices = query_vector(self._encoder, query, self.content_vector)
+            vector, notices = query_vector(self._encoder, query, self.content_vector, prompts)
         with self._catalogue.snapshot():
             self._refresh()
             filters = self._without_idle(filters or Filters())
             allowed = None if filters.is_empty else self._allowed(filters)
             by_region = self._regions if regions else None
             hits = self._closest(by_region or self._index, vector, top, allowed, filters, after)
-            estimates = self._estimates(query, vector, hits, by_region=by_region is not None)
+            estimates = self._estimates(query, vector, hits, prompts, by_region=by_region is not None)
             if by_region is not None:
                 hits = [replace(hit, region=self._best_region(vector, hit)) for hit in hits]
         if estimates is not None:
@@ -172,7 +174,13 @@ class Searcher:
         return unpack([rows[0][0]], self._stored.dim)
 
     def _estimates(
-        self, query: Query, vector: NDArray[np.float32], hits: list[PhotoHit], *, by_region: bool
+        self,
+        query: Query,
+        vector: NDArray[np.float32],
+        hits: list[PhotoHit],
+        prompts: Sequence[str] = (),
+        *,
+        by_region: bool,
     ) -> NDArray[np.float32] | None:
         """Return the match estimate of each hit, where there can be one.
 
@@ -187,7 +195,7 @@ class Searcher:
         if len(wanted) == len(query.terms):
             scores = np.asarray([hit.score for hit in hits], np.float32)
         else:
-            vector, _ = query_vector(self._encoder, replace(query, terms=wanted))
+            vector, _ = query_vector(self._encoder, replace(query, terms=wanted), prompts=prompts)
             scores = np.asarray([self._score(vector, hit, by_region=by_region) for hit in hits], np.float32)
         return self._calibration.match(vector, scores, by_region=by_region)
 
@@ -242,41 +250,6 @@ class Searcher:
             )
             hits += [hit_of(row, scores[row[0]]) for row in rows]
         return sorted(hits, key=_order)
-
-
-def query_vector(
-    encoder: Encoder, query: Query, content_vector: Callable[[str], Embeddings] | None = None
-) -> tuple[NDArray[np.float32], tuple[str, ...]]:
-    """Return the weighted sum of the terms' vectors, (dim,), and what the user should know about their reading.
-
-    ``content_vector`` gives that of a picture which the query names by its content.
-
-    With a cosine metric the sum is scaled to unit length; with a Euclidean one the weights are scaled to sum to one, so
-    that the sum of points is a point among them. Raises ``QuerySyntaxError`` when nothing is left of the sum, and
-    ``ImageError`` or ``UnknownQuery`` for a term that cannot be used.
-    """
-    weights = np.asarray([term.weight for term in query.terms], np.float32)
-    rows = np.concatenate([term_vector(encoder, term, content_vector) for term in query.terms])
-    total = np.asarray(weights @ rows, np.float32)
-    scale = float(np.linalg.norm(total)) if encoder.metric is Metric.COSINE else float(weights.sum())
-    if scale < 1e-4 * float(np.abs(weights).sum()):
-        if scale < 0:  # only where the metric is Euclidean: dividing by it would look for the opposite
-            raise QuerySyntaxError("what is taken away outweighs what is left to look for", query.source, 0)
-        raise QuerySyntaxError("the terms cancel each other out: nothing is left to look for", query.source, 0)
-    remarks = [line for term in query.terms if term.text is not None for line in encoder.remarks(term.text)]
-    return total / np.float32(scale), tuple(remarks)
-
-
-def term_vector(encoder: Encoder, term: Term, content_vector: Callable[[str], Embeddings] | None) -> Embeddings:
-    """Return the vector of one term, (1, dim), its weight aside."""
-    if term.content is not None:
-        if content_vector is None:
-            raise BadInput(f"picture:{term.content} stands for a picture of a catalogue, and none is searched here")
-        return content_vector(term.content)
-    if term.image is not None:
-        return encoder.encode_images([images.open_image(term.image, side=encoder.image_side)])
-    assert term.text is not None
-    return encoder.encode_texts([term.text])
 
 
 def _order(hit: PhotoHit) -> tuple[float, str]:

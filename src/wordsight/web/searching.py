@@ -16,8 +16,9 @@ from wordsight.library import Answer, Filters, PhotoHit, parse
 from wordsight.library.browse import BrowsePlace, browse, count
 from wordsight.library.feedback import refined
 from wordsight.library.fused import search_fused
+from wordsight.library.query_vectors import query_vector
 from wordsight.library.records import record
-from wordsight.library.search import Place, query_vector
+from wordsight.library.search import Place
 from wordsight.protocols import Encoder
 from wordsight.types import Query, Term
 from wordsight.web import cursors

@@ -37,7 +37,9 @@ def transformer(*, two_readers: bool = False) -> onnx.ModelProto:
         helper.make_node("Reshape", ["floats", "shape"], ["places"]),
         helper.make_node("MatMul", ["places", "embed"], ["tokens"]),
         helper.make_node("LayerNormalization", ["tokens", "gain", "shift"], ["norm"], name="norm"),
-        helper.make_node("MatMul", ["norm", "weights"], ["made"]),
+        helper.make_node("Cast", ["norm"], ["cast"], to=TensorProto.FLOAT),  # as OpenCLIP's own normalisation does
+        helper.make_node("Shape", ["cast"], ["unused"]),
+        helper.make_node("MatMul", ["cast", "weights"], ["made"]),
         helper.make_node("MatMul", ["norm", "weights2"], ["made2"]),
         helper.make_node("Add", ["made", "made2"], ["sum"]),
         helper.make_node("ReduceMean", ["sum"], ["embedding"], axes=[1], keepdims=0),

@@ -74,18 +74,27 @@ def _pairs(model: onnx.ModelProto, weights: Mapping[str, NDArray[np.float32]]) -
     for node in model.graph.node:
         if node.op_type != "LayerNormalization" or not all(name in weights for name in node.input[1:]):
             continue
-        products = readers.get(node.output[0], [])
-        if products and all(
-            product.op_type == "MatMul" and product.input[0] == node.output[0] and product.input[1] in weights
-            for product in products
+        found = list(_read_by(node.output[0], readers))
+        if found and all(
+            product.op_type == "MatMul" and product.input[0] == name and product.input[1] in weights
+            for name, product in found
         ):
-            yield _Pair(node, products)
+            yield _Pair(node, [product for _, product in found])
+
+
+def _read_by(name: str, readers: Mapping[str, list[onnx.NodeProto]]) -> Iterator[tuple[str, onnx.NodeProto]]:
+    """Yield under which name each node reads a tensor, also behind the casts that end OpenCLIP's normalisation."""
+    for node in readers.get(name, []):
+        if node.op_type == "Cast" and node.attribute[0].i == onnx.TensorProto.FLOAT:
+            yield from _read_by(node.output[0], readers)
+        elif node.op_type != "Shape":  # it reads no values
+            yield name, node
 
 
 def _largest(
     model: onnx.ModelProto, names: Sequence[str], pixels: Sequence[NDArray[np.uint8]]
 ) -> list[NDArray[np.float32]]:
-    """Return the greatest absolute value of each channel of tensors (n, tokens, channels)."""
+    """Return the greatest absolute value of each channel of tensors (..., channels)."""
     if not names:
         return []
     seen = onnx.ModelProto()
@@ -96,7 +105,8 @@ def _largest(
     session = onnxruntime.InferenceSession(seen.SerializeToString(), options, providers=["CPUExecutionProvider"])
     most: list[NDArray[np.float32]] = []
     for picture in pixels[:_PICTURES]:
-        values = [np.abs(value).max(axis=(0, 1)) for value in session.run(list(names), {"pixels": picture[None]})]
+        made = session.run(list(names), {"pixels": picture[None]})
+        values = [np.abs(value).max(axis=tuple(range(value.ndim - 1))) for value in made]
         most = [np.maximum(one, other) for one, other in zip(most or values, values, strict=True)]
     return most
 

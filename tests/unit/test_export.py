@@ -80,6 +80,10 @@ def test_int8_is_judged_on_photos(encoders: dict[str, OpenClipEncoder], tmp_path
     assert parity.source == "photos given"
     assert parity.overlap >= LIMITS["int8"]["overlap"]
     assert parity.image_cosine < 0.9999999  # it is another arithmetic
+    assert json.loads((tmp_path / "out" / "parity.json").read_text())["scales"] == "fixed"
+    exported, (first, *others) = OnnxEncoder(tmp_path / "out", runtime="onnxruntime"), synthetic(5, 96)
+    alone, together = exported.encode_images([first]), exported.encode_images([first, *others])
+    np.testing.assert_allclose(alone[0], together[0], atol=1e-6)  # what else is in a run changes nothing
     export(encoders["vit"], tmp_path / "bf16", precision="bf16")
     sizes = [sum(file.stat().st_size for file in (tmp_path / name).glob("image*")) for name in ("out", "bf16")]
     assert sizes[0] < sizes[1]  # the map's weights are the tower's

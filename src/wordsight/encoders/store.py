@@ -20,6 +20,7 @@ from wordsight.errors import BadInput, ModelError
 from wordsight.machine import models_home, write_whole
 
 OPENCLIP = "openclip:"
+_SPARE = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +128,10 @@ def need_space(size: int, folder: Path) -> None:
     """Raise ``BadInput`` where ``size`` bytes do not fit into ``folder``, which need not be there yet."""
     there = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.is_dir())
     free = shutil.disk_usage(there).free
-    if free < size + (64 << 20):
+    if free < size + _SPARE:
         raise BadInput(
-            f"{size / 1e6:,.0f} MB do not fit into {folder}: {free / 1e6:,.0f} MB are free; make room, or choose "
-            "another place with HF_HOME or WORDSIGHT_MODELS"
+            f"{size / 1e6:,.0f} MB do not fit into {folder}: {free / 1e6:,.0f} MB are free, and {_SPARE / 1e6:,.0f} MB "
+            "should stay so; make room, or choose another place with HF_HOME or WORDSIGHT_MODELS"
         )
 
 

@@ -9,6 +9,7 @@ here says nothing about a trained model: ``wordsight models export`` checks that
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import sqlite3
@@ -167,6 +168,8 @@ def main() -> None:
             f"backbones_{part}{'' if BF16 else '_fp32'}", f"{MODEL}, 640x480 JPEGs: {title}, same weights and files"
         )
         result.setting = {"photos": given.photos, "repeats": given.repeats, "usual": USUAL, "weights": "random"}
+        for precision in ("bf16", "int8"):
+            result.setting[f"check of {precision}"] = json.loads((work / precision / "parity.json").read_text())
         measure_part(result, work, folder, given.repeats)
         file = report.ROOT / "benchmarks" / "results" / f"{result.name}.json"
         command = f"python -m benchmarks.backbones_throughput --what {part} --photos {given.photos}"

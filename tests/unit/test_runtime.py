@@ -48,6 +48,14 @@ def test_the_trial_is_remembered_and_used(folder: Path, monkeypatch: pytest.Monk
     assert again.fingerprint == encoder.fingerprint
 
 
+def test_without_a_trial_int8_runs_in_onnxruntime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WORDSIGHT_RUNTIME")
+    monkeypatch.setattr(runtime, "_has_openvino", lambda: True)
+    for variant, expected in (("", "openvino"), ("_quantized", "onnxruntime")):
+        encoder = OnnxEncoder(tiny_models.transformers_js(tmp_path / f"model{variant}", variant=variant))
+        assert encoder.runtime == expected
+
+
 def test_other_versions_or_machines_measure_anew(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pretend(monkeypatch, "onnxruntime")
     encoder = OnnxEncoder(folder)

@@ -169,12 +169,17 @@ class OnnxEncoder:
         ids: list[int] = self._tokenizer().encode(text.encode("utf-8", "replace").decode("utf-8")).ids
         return ids
 
+    @property
+    def _is_int8(self) -> bool:
+        made, file = self._folder.describe.get("made_from", {}), str(self._folder.describe["image"]["file"])
+        return made.get("precision") == "int8" or "int8" in file or "quantized" in file
+
     def _image_plan(self) -> Plan:
         if self._plan is None:
             if self._runtime == "auto":
                 from wordsight.encoders import trial
 
-                self._plan = trial.best(trial.known(self.fingerprint) or []) or usual_plan()
+                self._plan = trial.best(trial.known(self.fingerprint) or []) or usual_plan(int8=self._is_int8)
             else:
                 self._plan = Plan(self._runtime, BATCHES[self._runtime])
         return self._plan

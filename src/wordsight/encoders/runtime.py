@@ -69,9 +69,12 @@ def available() -> tuple[str, ...]:
     return ("onnxruntime", *(("openvino", "openvino-fp32") if _has_openvino() else ()), *accelerators)
 
 
-def usual_plan() -> Plan:
-    """Return what is good without a trial: OpenVINO where it is installed."""
-    name = "openvino" if _has_openvino() else "onnxruntime"
+def usual_plan(*, int8: bool = False) -> Plan:
+    """Return what is good without a trial: OpenVINO where it is installed, but not for ``int8``.
+
+    On processors without instructions for int8, OpenVINO takes twice as long for such a graph.
+    """
+    name = "openvino" if _has_openvino() and not int8 else "onnxruntime"
     return Plan(name, BATCHES[name])
 
 

@@ -28,7 +28,7 @@ def write_page(result: dict[str, Any], page: Path) -> None:
 
 
 def _closeness(result: dict[str, Any]) -> Iterator[str]:
-    entries = {name: entry for name, entry in result["architectures"].items() if "parity" in entry}
+    entries = {name: entry for name, entry in result["architectures"].items() if {"parity", "earlier"} & entry.keys()}
     names = list(entries)
     yield f"| least cosine to OpenCLIP | {' | '.join(names)} |"
     yield "|---|" + "---:|" * len(names)
@@ -42,13 +42,15 @@ def _closeness(result: dict[str, Any]) -> Iterator[str]:
             cells.append("" if figures is None else f"{figures['cosine']:.5f} ({figures['centred']:.4f}){mark}")
         yield f"| {kind} | {' | '.join(cells)} |"
     for what in ("pictures", "texts"):
-        cells = [_number(entry["parity"]["alike"][what], 3) for entry in entries.values()]
+        cells = [_number(entry.get("parity", {}).get("alike", {}).get(what), 3) for entry in entries.values()]
         yield f"| for comparison: the two {what} most alike | {' | '.join(cells)} |"
 
 
 def _speed(result: dict[str, Any]) -> Iterator[str]:
     entries = {name: entry for name, entry in result["architectures"].items() if "speed" in entry}
     names = list(entries)
+    if len(names) < 2:
+        return  # nothing to compare with
     yield f"| pictures a second, image tower alone | {' | '.join(names)} |"
     yield "|---|" + "---:|" * len(names)
     measured = [entry["speed"] for entry in entries.values()]

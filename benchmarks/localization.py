@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,8 @@ from benchmarks import report
 from benchmarks.localization_doc import draw_curves, write_tables
 from wordsight.explain import ExplainOptions, ViewExplainer, explainer
 from wordsight.images import open_image
-from wordsight.protocols import Image
+from wordsight.localization import label_explainer
+from wordsight.protocols import Encoder, Image
 from wordsight.registry import MODELS, load_encoder
 from wordsight.types import Embeddings
 from wordsight.why import quick
@@ -38,7 +39,7 @@ ENCODER = "mini"
 METHODS = ("gradcam", "gradcam++", "xgradcam", "layercam", "eigencam", "eigengradcam", "ablationcam")
 MASKED = ("occlusion", "rise", "gscorecam", "scorecam")
 """They ask the encoder for every mask, patch or channel: from 49 to 1,280 times a picture."""
-COMPARED, FEW, SPOILED, SEARCHED, FOLLOWED = 60, 12, 40, 120, 12
+COMPARED, FEW, SPOILED, SEARCHED, FOLLOWED = 60, 12, 40, 120, 60
 """Pictures for the comparison of methods and of those that mask, for maps and search under corruptions, and for
 deletion and insertion."""
 
@@ -117,20 +118,33 @@ def _cost(root: Path) -> dict[str, Any]:
     images = [open_image(file) for file in sorted((root / "VOCdevkit/VOC2007/JPEGImages").glob("*.jpg"))[:100]]
     best = explainer(encoder)
     ways = {"plain": explainer(encoder, "projected", ExplainOptions()), "quick": quick(best), "as made": best}
-    alone: dict[str, list[float]] = {name: [] for name in ways}
-    for repeat in range(9):
-        pictures = [[image] for image in images[5 * repeat : 5 * repeat + 5]]
-        for name, way in ways.items():
-            known = encoder.encode_images([picture[0] for picture in pictures])
-            asked = [(picture, row[None]) for picture, row in zip(pictures, known, strict=True)]
-            embedding = _seconds(encoder.encode_images, [(picture,) for picture in pictures])
-            alone[name].append(_seconds(partial(_explained, way), asked) / embedding)
+    alone = _multiples(encoder, ways, [images[5 * repeat : 5 * repeat + 5] for repeat in range(9)])
     batch = _seconds(lambda: ways["quick"].explain(images, ["a dog"], embeddings=encoder.encode_images(images)), [()])
+    methods = {name: label_explainer(encoder, name, plain=True) for name in (*METHODS, *MASKED)}
+    fast, slow = ({name: methods[name] for name in names} for names in (METHODS, MASKED))
+    by_method = _multiples(encoder, fast, [images[3 * repeat : 3 * repeat + 3] for repeat in range(5)])
+    by_method |= _multiples(encoder, slow, [images[:1], images[1:2]])
     return {
         "one picture": {name: statistics.median(found) for name, found in alone.items()},
-        "repeats": alone,
+        "methods": {name: statistics.median(found) for name, found in by_method.items()},
+        "repeats": alone | by_method,
         "a hundred in one batch": batch / _seconds(encoder.encode_images, [(images,)]),
     }
+
+
+def _multiples(
+    encoder: Encoder, ways: Mapping[str, ViewExplainer], repeats: Sequence[Sequence[Image]]
+) -> dict[str, list[float]]:
+    """Return for each way what it costs to explain the pictures of each repeat, one after the other."""
+    found: dict[str, list[float]] = {name: [] for name in ways}
+    for images in repeats:
+        pictures = [[image] for image in images]
+        for name, way in ways.items():
+            known = encoder.encode_images(images)
+            asked = [(picture, row[None]) for picture, row in zip(pictures, known, strict=True)]
+            embedding = _seconds(encoder.encode_images, [(picture,) for picture in pictures])
+            found[name].append(_seconds(partial(_explained, way), asked) / embedding)
+    return found
 
 
 def _explained(way: ViewExplainer, picture: list[Image], row: Embeddings) -> object:
@@ -180,9 +194,9 @@ def _run(command: str, root: Path, *words: str) -> list[dict[str, Any]]:
 
 
 def _rounded(value: Any) -> Any:
-    """Return the numbers to four places, without the settings' long lists."""
+    """Return the numbers to four places, without long lists and times, which `cost` takes."""
     if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items() if key not in ("texts", "contrast")}
+        return {key: _rounded(item) for key, item in value.items() if key not in ("texts", "contrast", "seconds")}
     return round(value, 4) if isinstance(value, float) else value
 
 

@@ -1,4 +1,4 @@
-"""Write the tables of docs/localization.md from benchmarks/results/localization.json."""
+"""Write the tables of docs/localization.md, and two columns of docs/explain.md, from results/localization.json."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from benchmarks.report import ROOT
 
 PAGE = ROOT / "docs" / "localization.md"
+METHODS_PAGE = ROOT / "docs" / "explain.md"
 _BASELINES = {"centre": "center", "whole image": "whole_image", "chance": "chance"}
 _SHORT = ("pointing", "pointing_off_center", "energy", "loc@0.5", "max_box_accuracy")
 
@@ -25,6 +26,35 @@ def write_tables(results: Mapping[str, Any]) -> None:
     )
     assert found == 1, f"{PAGE} has no place for the tables"
     PAGE.write_text(text, "utf-8")
+    if {"methods", "masked", "cost"} <= results.keys():
+        fill_methods(results)
+
+
+def fill_methods(results: Mapping[str, Any]) -> None:
+    """Write the last two cells of each row of the table of methods: pointing game, and times the embedding."""
+    few, many = (results[name]["found"] for name in ("masked", "methods"))
+    times = results["cost"]["methods"] | {"projected": results["cost"]["one picture"]["plain"]}
+    pointing = {name: f"*{_percent(found['measures']['pointing'])}*" for name, found in few.items()}
+    pointing |= {name: _percent(found["measures"]["pointing"]) for name, found in many.items()}
+    pointing["projected"] = pointing["projected, one view"]
+    centre = _percent(many["projected"]["measures"]["pointing_center_baseline"])
+
+    def filled(row: str) -> str:
+        cells = row.split("|")
+        name = cells[1].strip(" `")
+        if name in times:
+            cells[-3:-1] = [f" {pointing[name]} ", f" {_multiple(times[name])} "]
+        elif name == "*centre point*":
+            cells[-3] = f" {centre} "
+        return "|".join(cells)
+
+    start, end = "<!-- begin methods", "<!-- end methods -->"
+    before, table, after = re.split(f"(?s)({start}.*{end})", METHODS_PAGE.read_text("utf-8"))
+    METHODS_PAGE.write_text(before + "\n".join(map(filled, table.split("\n"))) + after, "utf-8")
+
+
+def _multiple(times: float) -> str:
+    return f"{times:.1f}" if times < 10 else f"{times:.0f}"
 
 
 def _best(part: Mapping[str, Any]) -> list[str]:
@@ -60,7 +90,7 @@ def _masked(part: Mapping[str, Any]) -> list[str]:
     first = next(iter(part["found"].values()))
     return [
         f"{_made(part)} {first['n_images']} pictures with {first['n_cases']} cases, one view each, for methods that "
-        "ask the encoder for every mask. So few say little about which is better; they show what it costs.",
+        "ask the encoder for every mask: so few say little about which is better.",
         "",
         *_method_rows(part),
     ]
@@ -69,15 +99,15 @@ def _masked(part: Mapping[str, Any]) -> list[str]:
 def _method_rows(part: Mapping[str, Any]) -> list[str]:
     first = next(iter(part["found"].values()))
     rows = [
-        "| method | " + " | ".join(f"`{name}`" for name in _SHORT) + " | seconds |",
-        "|---" * (2 + len(_SHORT)) + "|",
+        "| method | " + " | ".join(f"`{name}`" for name in _SHORT) + " |",
+        "|---" * (1 + len(_SHORT)) + "|",
     ]
     for name, found in part["found"].items():
         values = " | ".join(_percent(found["measures"][each]) for each in _SHORT)
-        rows.append(f"| {name} | {values} | {found['seconds']:.0f} |")
+        rows.append(f"| {name} | {values} |")
     for label, of in _BASELINES.items():
         values = " | ".join(_percent(first["measures"][f"{each}_{of}_baseline"]) for each in _SHORT)
-        rows.append(f"| *{label}* | {values} | |")
+        rows.append(f"| *{label}* | {values} |")
     return rows
 
 

@@ -19,7 +19,8 @@ from wordsight.evaluation.judgements import Judgements, judgements
 from wordsight.evaluation.measures import Measure, parse
 from wordsight.evaluation.reliability import Reliability, reliability
 from wordsight.fusion import Fusion, fuse
-from wordsight.library.calibration import can_estimate, encode_bank, learn
+from wordsight.library.bank import encode_bank
+from wordsight.library.calibration import can_estimate, learn
 from wordsight.protocols import Encoder, FittedEncoder
 from wordsight.types import Embeddings, Metric, Run, Scores
 

@@ -19,6 +19,7 @@ from wordsight.explain.boxes import THRESHOLD
 from wordsight.explain.statistics import statistics
 from wordsight.images import Picture, PictureInfo, read, read_bytes
 from wordsight.library import calibration
+from wordsight.library.bank import encode_bank
 from wordsight.library.hits import Answer
 from wordsight.protocols import Encoder, Image
 from wordsight.types import Box, Embeddings, SaliencyMap
@@ -64,7 +65,7 @@ class Estimator:
         if not calibration.can_estimate(self._encoder):
             return None
         if self._bank is None:
-            self._bank = calibration.encode_bank(self._encoder)
+            self._bank = encode_bank(self._encoder)
         queries = self._encoder.encode_texts(texts)
         out = np.empty((len(photos), len(texts)), np.float32)
         for row, photo in enumerate(photos):

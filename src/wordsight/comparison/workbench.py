@@ -19,7 +19,8 @@ from wordsight.datasets.task import RetrievalTask, TaskImage, TaskKind, TaskQuer
 from wordsight.encoders.cluster import ClusterEncoder
 from wordsight.encoding import Progress, encode_images, encode_queries, score
 from wordsight.images.corruptions import Corruption
-from wordsight.library.calibration import can_estimate, encode_bank, learn
+from wordsight.library.bank import encode_bank
+from wordsight.library.calibration import can_estimate, learn
 from wordsight.protocols import Encoder
 from wordsight.registry import load_encoder
 from wordsight.types import Embeddings, Qrels, Scores

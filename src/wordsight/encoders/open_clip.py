@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from wordsight.encoders import open_clip_weights
 from wordsight.encoders.open_clip_names import parse
-from wordsight.encoders.open_clip_texts import TextReader, text_reader
+from wordsight.encoders.open_clip_texts import TextReader, text_features, text_reader
 from wordsight.encoders.open_clip_towers import TorchTower, feature_maps, stride, torch_tower
 from wordsight.encoders.preprocess import to_pixels
 from wordsight.errors import BadInput
@@ -34,14 +34,15 @@ _PRECISIONS = ("auto", "fp32", "bf16")
 _WORTH = 1.2
 _IMAGES_PER_RUN = 16
 _TEXTS_PER_RUN = 64
+_TRIED_AFTER = 16  # pictures
 
 
 class OpenClipEncoder:
     """A dual encoder of open_clip's; see ``open_clip_names`` for what ``name`` may be.
 
     Calls from several threads take turns, and each uses all of torch's threads. The image tower runs in bfloat16 where
-    that measured at least 1.2 times as fast as float32 here, on the first pictures; ``$WORDSIGHT_PRECISION`` (auto,
-    fp32, bf16) overrides it. Texts, feature maps and gradients are always float32.
+    that measured at least 1.2 times as fast as float32 here, from the 17th picture on (fewer are not worth the trial);
+    ``$WORDSIGHT_PRECISION`` (auto, fp32, bf16) overrides it. Texts, feature maps and gradients are always float32.
 
     Raises ``BadInput`` for a name of nothing and ``ModelError`` for weights that are missing or do not fit.
     """
@@ -63,6 +64,7 @@ class OpenClipEncoder:
         if source.seed is None:
             _ = self.tokens  # told now, not at the first query; a random network may do without its vocabulary
         self._lock = threading.Lock()
+        self._encoded = 0
         self._precision = os.environ.get(PRECISION, "auto")
         if self._precision not in _PRECISIONS:
             raise BadInput(f"{PRECISION}={self._precision}: expected one of {', '.join(_PRECISIONS)}")
@@ -94,6 +96,7 @@ class OpenClipEncoder:
     def encode_images(self, images: Sequence[Image]) -> Embeddings:
         """Return (n, dim) float32 vectors of unit length."""
         with self._lock, torch.inference_mode():
+            self._encoded += len(images)
             parts = [functional.normalize(self._tower(pixels).float(), dim=-1) for pixels in self._batches(images)]
         return np.concatenate([part.cpu().numpy() for part in parts]) if parts else np.empty((0, self.dim), np.float32)
 
@@ -151,8 +154,7 @@ class OpenClipEncoder:
     def text_features(self, texts: Sequence[str]) -> Tensor:
         """Return (m, dim) float32 of unit length as a tensor that gradients may pass through."""
         rows = torch.from_numpy(self.tokens(texts)).to(self._device)
-        features: Tensor = self.model.encode_text(rows, normalize=True)
-        return features
+        return text_features(self.model, rows)
 
     @property
     def _device(self) -> torch.device:
@@ -163,7 +165,9 @@ class OpenClipEncoder:
             yield self.pixels(images[start : start + _IMAGES_PER_RUN], as_is=as_is)
 
     def _tower(self, pixels: Tensor) -> Tensor:
-        embeddings: Tensor = self._fast(pixels.to(next(self._fast.parameters()).dtype))
+        few = self._precision == "auto" and self._encoded <= _TRIED_AFTER
+        tower = self.model.visual if few else self._fast
+        embeddings: Tensor = tower(pixels.to(next(tower.parameters()).dtype))
         return embeddings
 
     @cached_property

@@ -14,7 +14,6 @@ import json
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 
 from wordsight.index.regions import blend_all
 from wordsight.library import background, region_table
+from wordsight.library.bank import encode_bank
 from wordsight.library.blobs import unpack
 from wordsight.library.catalogue import Catalogue, StoredEncoder, now
 from wordsight.protocols import Encoder
@@ -168,17 +168,6 @@ def can_estimate(encoder: Encoder) -> bool:
 def alone(photo: NDArray[np.float32], bank: Embeddings) -> Calibration:
     """Return the calibration of a photo (dim,) by itself: how the bank's texts score there, as in a folder of one."""
     return learn(photo.astype(np.float64), np.zeros((len(photo), len(photo))), bank, images=1)
-
-
-def encode_bank(encoder: Encoder) -> Embeddings:
-    """Return the vectors of the background queries, (texts, dim), encoded on all cores."""
-    from wordsight.machine import cores
-
-    texts = (*background.THINGS, *background.NONSENSE)
-    size = -(-len(texts) // cores())
-    with ThreadPoolExecutor() as pool:
-        parts = pool.map(encoder.encode_texts, [texts[i : i + size] for i in range(0, len(texts), size)])
-        return np.concatenate(list(parts))
 
 
 def pack_payload(calibration: Calibration) -> bytes:

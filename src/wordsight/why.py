@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image as PILImage
 
 from wordsight.errors import BadInput, ImageError
-from wordsight.explain import ViewExplainer, boxes
+from wordsight.explain import ViewExplainer, boxes, successive_maps
 from wordsight.explain import explainer as make_explainer
 from wordsight.explain.boxes import THRESHOLD
 from wordsight.explain.statistics import statistics
@@ -37,7 +37,8 @@ class Explained:
     """Why one photo matches, or does not match, one text.
 
     ``size`` (width, height) is that of the upright original in pixels, which ``boxes``, best first, count in.
-    ``match``: the estimate in [0, 1] that the photo shows it; ``None`` where there can be none.
+    ``match``: the estimate in [0, 1] that the photo shows it; ``None`` where there can be none. ``turn``: 1 for the
+    photo as it is, 2 where what was found is covered, and so on; ``None`` where nothing was to be covered.
     """
 
     path: Path
@@ -45,6 +46,7 @@ class Explained:
     saliency: SaliencyMap
     boxes: tuple[Box, ...]
     match: float | None
+    turn: int | None = None
 
 
 class Estimator:
@@ -91,11 +93,15 @@ def explain_files(
     estimator: Estimator | None = None,
     skipped: Callable[[Path, str], None] = lambda _path, _reason: None,
     side: int = 0,
+    rounds: int = 1,
+    threshold: float = THRESHOLD,
 ) -> Iterator[tuple[Image, list[Explained]]]:
     """Yield each photo that can be read with one ``Explained`` per text; the others go to ``skipped`` with the reason.
 
     ``estimator`` adds match estimates. ``side``: what the caller draws of a photo, in pixels on the shorter side.
-    Photos pass in small groups, so memory does not grow with their number.
+    Photos pass in small groups, so memory does not grow with their number. ``rounds`` above 1: after each text's first
+    ``Explained`` come those of the photo in which the region found before is covered (``successive_maps`` with
+    ``threshold``), each with one box: that region's.
     """
     side = max(side, _seen(explainer))
     for start in range(0, len(paths), _TOGETHER):
@@ -112,13 +118,26 @@ def explain_files(
         for row, ((path, image, info), maps) in enumerate(zip(opened, explained, strict=True)):
             size = (info.width, info.height)
             shares = [None] * len(texts) if matches is None else matches[row].tolist()
-            yield (
-                image,
-                [
-                    Explained(path, size, saliency, tuple(make_boxes(saliency, size)), match)
-                    for saliency, match in zip(maps, shares, strict=True)
-                ],
-            )
+            group: list[Explained] = []
+            for saliency, match in zip(maps, shares, strict=True):
+                one = Explained(path, size, saliency, tuple(make_boxes(saliency, size)), match)
+                group += [one] if rounds == 1 else _in_turn(one, image, explainer, rounds, threshold)
+            yield image, group
+
+
+def _in_turn(
+    first: Explained, image: Image, explainer: ViewExplainer, rounds: int, threshold: float
+) -> Iterator[Explained]:
+    """Yield what was explained, and what is found when it is covered, each with the box that is covered next.
+
+    The match estimate is that of the photo as it is.
+    """
+    maps = successive_maps(explainer, image, first.saliency.text, rounds, threshold=threshold)
+    for turn, saliency in enumerate(maps, 1):
+        around = tuple(boxes(saliency, first.size, threshold, mode="peak")) if first.boxes else ()
+        yield replace(first, saliency=saliency, boxes=around, match=first.match if turn == 1 else None, turn=turn)
+    if not maps:  # no place speaks for it
+        yield replace(first, turn=1)
 
 
 def explain_hits(
@@ -172,6 +191,7 @@ def record(one: Explained, explainer: ViewExplainer, threshold: float) -> dict[s
     return {
         "path": str(one.path.absolute()),
         "text": one.saliency.text,
+        **({} if one.turn is None else {"round": one.turn}),
         "score": round(one.saliency.score, 6),
         "match": None if one.match is None else round(one.match, 4),
         "width": one.size[0],

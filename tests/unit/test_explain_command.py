@@ -26,10 +26,12 @@ app = build()
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Photos in the working folder: halves.png is red on the left, blue on the right."""
-    monkeypatch.chdir(tmp_path)
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    monkeypatch.chdir(photos)
     colour_image("red", "blue", size=64).save("halves.png")
     colour_image("green", "green", "red", "green", size=128).save("stripes.png")
-    return tmp_path
+    return photos
 
 
 def run(*words: object) -> Result:
@@ -69,6 +71,43 @@ def test_what_it_is_not_and_what_else_it_could_be_move_the_map() -> None:
     assert without["boxes"][0]["right"] == 32
     against = records("halves.png", "red and blue", "--against", "red")[0]
     assert against["boxes"][0]["left"] == 32
+
+
+def test_a_softmax_compares_with_the_other_texts() -> None:
+    plain = records("halves.png", "red and blue", "--against", "red")[0]
+    sharp = records("halves.png", "red and blue", "--against", "red", "--softmax", 0.05)[0]
+    assert sharp["boxes"][0]["left"] == plain["boxes"][0]["left"] == 32
+    assert sharp["map"]["entropy"] != plain["map"]["entropy"]
+    assert "--against" in message("halves.png", "red", "--softmax", 0.01)
+
+
+def test_smaller_parts_make_finer_maps() -> None:
+    colour_image("red", *["blue"] * 15, size=128).save("corner.png")
+    run("corner.png", "red", "--map", "coarse.npy", "--size", 32)
+    run("corner.png", "red", "--map", "fine.npy", "--size", 32, "--crop", 0.5, "--flip")
+    coarse, fine = (np.load(f"{name}.npy")[0] >= 0.5 for name in ("coarse", "fine"))
+    assert 0 < fine.sum() < coarse.sum()
+    assert "crops from 0.05" in message("corner.png", "red", "--crop", 1.5)
+
+
+def test_options_that_would_do_nothing_are_refused() -> None:
+    assert "gradcam" in message("halves.png", "red", "--smooth")
+    assert run("halves.png", "red", "--smooth", "--method", "gradcam").exit_code == 0
+    assert run("halves.png", "red", "--size", 32, "--size", 64).exit_code == 0
+
+
+def test_what_was_found_is_covered_and_asked_again() -> None:
+    colour_image("red", "white", "white", "white", "white", "white", "white", "white", "red", size=96).save("two.png")
+    found = records("two.png", "red", "--rounds", 4)
+    assert [one["round"] for one in found] == [1, 2]
+    assert [len(one["boxes"]) for one in found] == [1, 1]
+    assert found[0]["match"] is not None
+    assert found[1]["match"] is None
+    first, second = (one["boxes"][0] for one in found[:2])
+    assert first["right"] <= second["left"] or second["right"] <= first["left"], "another place"
+    assert "round" not in records("two.png", "red")[0]
+    assert [one["round"] for one in records("two.png", "green", "--rounds", 4)] == [1], "no place speaks for it"
+    assert ", round 2: score" in run("two.png", "red", "--rounds", 2, "-o", "why.png").stdout
 
 
 @pytest.mark.parametrize("name", ["why.png", "why.jpg", "why.webp", "WHY.PNG"])

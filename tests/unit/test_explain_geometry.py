@@ -167,6 +167,11 @@ def test_boxes_are_ranked_by_what_they_hold() -> None:
     assert len(boxes(saliency, (10, 10), 0.3, least=0, most=1)) == 1
     assert boxes(saliency, (10, 10), 0.6) == [Box(6, 6, 8, 8, 1.0)]
     assert boxes(saliency, (10, 10), 0.3, mode="one") == [Box(0, 0, 8, 10, 1.0)]
+    (around,) = boxes(saliency, (10, 10), 0.3, mode="peak")
+    y, x = np.unravel_index(saliency.values.argmax(), saliency.values.shape)
+    assert around.left <= x < around.right
+    assert around.top <= y < around.bottom
+    assert around in boxes(saliency, (10, 10), 0.3)
     assert boxes(SaliencyMap(np.zeros((4, 4), np.float32), "x"), (10, 10)) == []
     with pytest.raises(BadInput, match="above 0"):
         boxes(saliency, (10, 10), 0.0)

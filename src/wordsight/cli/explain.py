@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +15,6 @@ from wordsight.errors import BadInput
 if TYPE_CHECKING:
     from wordsight.explain import ViewExplainer
     from wordsight.protocols import Image
-    from wordsight.types import Box, SaliencyMap
     from wordsight.why import Explained
 
 _HOW = "How"
@@ -47,6 +46,35 @@ def explain(
         list[str] | None,
         typer.Option(help="What else it could be: keeps what sets the text apart; repeatable.", rich_help_panel=_HOW),
     ] = None,
+    softmax: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            help="Compare with --against and --not by a softmax at this temperature (0.01 is usual); 0: by difference.",
+            rich_help_panel=_HOW,
+        ),
+    ] = 0.0,
+    sides: Annotated[
+        list[int] | None,
+        typer.Option("--size", help="Look at it at this many pixels a side; repeatable.", rich_help_panel=_HOW),
+    ] = None,
+    crops: Annotated[
+        list[float] | None,
+        typer.Option(
+            "--crop",
+            help="Look at sliding parts of this share of its sides, too (0.5: halves): finer maps; repeatable.",
+            rich_help_panel=_HOW,
+        ),
+    ] = None,
+    flip: Annotated[bool, typer.Option("--flip", help="Look at the mirror image, too.", rich_help_panel=_HOW)] = False,
+    smooth: Annotated[
+        bool,
+        typer.Option("--smooth", help="Keep a CAM's first principal component only.", rich_help_panel=_HOW),
+    ] = False,
+    rounds: Annotated[
+        int,
+        typer.Option(min=1, help="Cover what was found and ask again, so many times at most.", rich_help_panel=_HOW),
+    ] = 1,
     threshold: Annotated[
         float | None,
         typer.Option(help="Boxes hold places of at least this share of the highest value.", rich_help_panel=_HOW),
@@ -78,14 +106,18 @@ def explain(
     pictures, texts = _sorted(what)
     _check(pictures, out, map_file, colours=colours, sweep=sweep)
     from wordsight.cli.explained import json_line, sentence, thumbnail, to_figure
+    from wordsight.cli.how import changed_options, cut_of, make_explainer
 
-    explainer = _explainer(encoder, method, tuple(negative or ()), tuple(against or ()))
-    cut = _cut(threshold, explainer)
+    changes = changed_options(
+        negative=negative, against=against, softmax=softmax, sides=sides, crops=crops, flip=flip, smooth=smooth
+    )
+    explainer = make_explainer(encoder, method, changes)
+    cut = cut_of(threshold, explainer)
     if preview:
         _tell_of_preview(quiet)
     unread: list[str] = []
     shown = []
-    for image, group in _explained(explainer, pictures, texts, _boxes(cut, most), unread, 2 * side):
+    for image, group in _explained(explainer, pictures, texts, cut, most, rounds, unread, 2 * side):
         for one in group:
             _print(json_line(one, explainer, cut) if as_json else sentence(one))
             if preview:
@@ -172,42 +204,19 @@ def _refuse_to_overwrite(file: Path | None, pictures: Sequence[Path]) -> None:
             raise BadInput(f"{str(file)!r} is the picture to explain: choose another name for what is written")
 
 
-def _explainer(name: str, method: str, negative: tuple[str, ...], against: tuple[str, ...]) -> ViewExplainer:
-    from wordsight.explain import explainer
-    from wordsight.registry import load_encoder
-    from wordsight.why import with_options
-
-    made = explainer(load_encoder(name), method)
-    own = {"contrast": against, "contrast_weight": 1.0} if against else {}
-    return with_options(made, negative=negative, **own)
-
-
-def _cut(threshold: float | None, explainer: ViewExplainer) -> float:
-    from wordsight.explain import best_threshold
-
-    cut = best_threshold(explainer.encoder, explainer.method) if threshold is None else threshold
-    if not 0 < cut <= 1:
-        raise BadInput(f"expected a threshold above 0 and at most 1, got {cut:g}")
-    return cut
-
-
-def _boxes(threshold: float, most: int) -> Callable[[SaliencyMap, tuple[int, int]], Sequence[Box]]:
-    from functools import partial
-
-    from wordsight.why import main_boxes
-
-    return partial(main_boxes, threshold=threshold, most=most)
-
-
 def _explained(
     explainer: ViewExplainer,
     pictures: Sequence[Path],
     texts: Sequence[str],
-    make_boxes: Callable[[SaliencyMap, tuple[int, int]], Sequence[Box]],
+    cut: float,
+    most: int,
+    rounds: int,
     unread: list[str],
     side: int,
 ) -> Iterator[tuple[Image, list[Explained]]]:
-    from wordsight.why import Estimator, explain_files
+    from functools import partial
+
+    from wordsight.why import Estimator, explain_files, main_boxes
 
     def skip(path: Path, reason: str) -> None:
         unread.append(f"skipped {path}: {reason}")
@@ -216,8 +225,10 @@ def _explained(
         pictures,
         texts,
         explainer,
-        make_boxes=make_boxes,
+        make_boxes=partial(main_boxes, threshold=cut, most=most),
         estimator=Estimator(explainer.encoder),
+        rounds=rounds,
+        threshold=cut,
         skipped=skip,
         side=side,
     )

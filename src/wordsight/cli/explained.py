@@ -27,7 +27,7 @@ def sentence(one: Explained) -> str:
     """Return one line for people: picture, text, score, match estimate, boxes with their shares."""
     where = "; ".join(f"{_place(box)}{_share(box, one.boxes)}" for box in one.boxes) or "no box"
     path, text = printable(near(one.path)), printable(" ".join(one.saliency.text.split()))
-    return f'{path}: "{text}": {numbers(one)}: {where}'
+    return f'{path}: "{text}"{_turn(one)}: {numbers(one)}: {where}'
 
 
 def numbers(one: Explained) -> str:
@@ -83,11 +83,15 @@ def to_view(image: Image, one: Explained) -> View:
         image=image,
         size=one.size,
         name=one.path.name,
-        title=one.saliency.text,
+        title=f"{one.saliency.text}{_turn(one)}",
         caption=numbers(one),
         values=one.saliency.values,
         boxes=tuple(zip(one.boxes, labels, strict=True)),
     )
+
+
+def _turn(one: Explained) -> str:
+    return f", round {one.turn}" if one.turn and one.turn > 1 else ""
 
 
 def _place(box: Box) -> str:

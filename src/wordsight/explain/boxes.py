@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from wordsight.errors import BadInput
 from wordsight.types import Box, SaliencyMap
 
-Mode = Literal["components", "one"]
+Mode = Literal["components", "one", "peak"]
 
 THRESHOLD = 0.3
 
@@ -28,7 +28,8 @@ def boxes(
 
     Cells of at least ``threshold`` times the map's highest value count. "components": a box around each connected
     group (also over corners) of at least ``least`` of the picture's area, at most ``most``; its score is the group's
-    share of all values that count. "one": a single box around all. No box for a map of zeros, which no place speaks in.
+    share of all values that count. "one": a single box around all. "peak": that of the group which holds the highest
+    place alone. No box for a map of zeros, which no place speaks in.
     """
     if not 0 < threshold <= 1:
         raise BadInput(f"expected a threshold above 0 and at most 1, got {threshold}")
@@ -41,7 +42,8 @@ def boxes(
     groups = components(counted)
     total = float(values[counted].sum())
     found = []
-    for number in range(1, int(groups.max()) + 1):
+    peak = int(groups.flat[int(values.argmax())])
+    for number in [peak] if mode == "peak" else range(1, int(groups.max()) + 1):
         cells = np.argwhere(groups == number)
         score = float(values[groups == number].sum()) / total
         found.append((len(cells), _box(cells, values.shape, size, score)))

@@ -35,6 +35,11 @@ class ViewExplainer:
         """Name of the method."""
         return self._method.name
 
+    @property
+    def any_size(self) -> bool:
+        """Whether views may have other sides than the encoder's own, as ``ExplainOptions.sides`` asks."""
+        return self._method.stride is not None
+
     def explain(
         self, images: Sequence[Image], texts: Sequence[str], *, embeddings: Embeddings | None = None
     ) -> list[list[SaliencyMap]]:

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import report
-from benchmarks.localization_doc import draw_curves, write_tables
+from benchmarks.localization_doc import CURVES, write_tables
 from wordsight.explain import ExplainOptions, ViewExplainer, explainer
 from wordsight.images import open_image
 from wordsight.localization import label_explainer
@@ -63,8 +63,8 @@ def main() -> int:
         } | found
         RESULTS.write_text(json.dumps(results, indent=1) + "\n")
         write_tables(results)
-        if name == "corruptions":
-            draw_curves(results[name])
+        if name in CURVES:
+            CURVES[name](results[name])
         print(f"{name}: done", flush=True)
     return 0
 
@@ -197,6 +197,8 @@ def _rounded(value: Any) -> Any:
     """Return the numbers to four places, without long lists and times, which `cost` takes."""
     if isinstance(value, dict):
         return {key: _rounded(item) for key, item in value.items() if key not in ("texts", "contrast", "seconds")}
+    if isinstance(value, list):
+        return [_rounded(item) for item in value]
     return round(value, 4) if isinstance(value, float) else value
 
 

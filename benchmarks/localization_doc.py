@@ -121,7 +121,11 @@ def _faithfulness(part: Mapping[str, Any]) -> list[str]:
     for label, way in {"as made": part["as made"], "one view": part["plain"]}.items():
         curves = [f"{way[name]:.3f} ({way[f'{name}_chance_baseline']:.3f})" for name in ("deletion", "insertion")]
         rows.append(f"| {label} | {' | '.join(curves)} | {way['sanity']:.2f} |")
-    return rows
+    return [
+        *rows,
+        "",
+        "![Mean similarity as a map's highest places are blurred or made sharp](images/faithfulness.png)",
+    ]
 
 
 def _corruptions(part: Mapping[str, Any]) -> list[str]:
@@ -170,8 +174,8 @@ TABLES = {
 }
 
 
-def draw_curves(part: Mapping[str, Any]) -> None:
-    """Draw docs/images/corruptions.png: search and maps over the strengths, a line for each scene."""
+def _draw_corruptions(part: Mapping[str, Any]) -> None:
+    """Search and maps over the strengths, a line for each scene."""
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained", sharex=True)
@@ -184,3 +188,26 @@ def draw_curves(part: Mapping[str, Any]) -> None:
     axes[1].legend(fontsize="small", ncols=2)
     figure.savefig(PAGE.parent / "images" / "corruptions.png", dpi=80)
     plt.close(figure)
+
+
+def _draw_faithfulness(part: Mapping[str, Any]) -> None:
+    """Similarity over the share of the picture that was blurred, or made sharp."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained", sharey=True)
+    titles = {"deletion": "deletion: places blurred", "insertion": "insertion: places sharp"}
+    for axis, (name, title) in zip(axes, titles.items(), strict=True):
+        lines = {label: part[way]["curves"][name] for label, way in (("as made", "as made"), ("one view", "plain"))}
+        lines["noise"] = part["as made"]["curves"][f"{name}_chance_baseline"]
+        for label, values in lines.items():
+            shares = [100 * step / (len(values) - 1) for step in range(len(values))]
+            axis.plot(shares, values, marker=".", label=label, color="grey" if label == "noise" else None)
+        axis.set(title=title, xlabel="% of the picture")
+    axes[0].set(ylabel="similarity to the text")
+    axes[0].legend(fontsize="small")
+    figure.savefig(PAGE.parent / "images" / "faithfulness.png", dpi=80)
+    plt.close(figure)
+
+
+CURVES = {"corruptions": _draw_corruptions, "faithfulness": _draw_faithfulness}
+"""Of the parts that have curves: what draws them into docs/images."""

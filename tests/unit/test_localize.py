@@ -164,6 +164,7 @@ def test_json(voc, run):
     assert report["measures"]["pointing"] == report["measures"]["loc@0.5"] == 1
     assert {f"pointing_{of}_baseline" for of in ("center", "whole_image", "chance")} <= report["measures"].keys()
     assert report["faithfulness"]["n_cases"] == 2
+    assert len(report["faithfulness"]["curves"]["insertion"]) == 11
     assert report["settings"]["texts"]["red"] == "red"
 
 

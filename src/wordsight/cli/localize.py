@@ -100,6 +100,8 @@ def _print(result: LocalizationResult, report: Mapping[str, object]) -> None:
     console.print(table)
     if isinstance(found := report.get("faithfulness"), dict):
         for name, value in found.items():
+            if name == "curves":
+                continue  # for programs
             console.print(f"{name}: {value:.4f}" if isinstance(value, float) else f"{name}: {value}")
     for image_id, reason in result.skipped.items():
         console.print(f"skipped {image_id}: {reason}")

@@ -349,6 +349,33 @@ def test_torch_keeps_to_a_containers_quota(tmp_path: Path, monkeypatch: pytest.M
         torch.set_num_threads(before)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_follows_a_text_is_not_computed_and_changes_nothing(
+    encoders: dict[str, OpenClipEncoder], kind: str
+) -> None:
+    encoder = encoders[kind]
+    texts = ["a", "a dog on a red sofa", "many words " * 60]
+    rows = torch.from_numpy(encoder.tokens(texts))
+    with torch.inference_mode():
+        wanted = encoder.model.encode_text(rows, normalize=True).numpy()
+    np.testing.assert_allclose(encoder.encode_texts(texts), wanted, atol=1e-5)
+    alone = np.concatenate([encoder.encode_texts([text]) for text in texts])
+    np.testing.assert_allclose(alone, wanted, atol=1e-5)
+
+
+def test_few_pictures_are_not_worth_a_trial(
+    encoders: dict[str, OpenClipEncoder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timed: list[object] = []
+    monkeypatch.setattr("wordsight.encoders.open_clip._seconds", lambda tower, _: timed.append(tower) or 1.0)
+    monkeypatch.setenv("WORDSIGHT_PRECISION", "auto")
+    encoder = load_encoder(encoders["rn"].name)
+    encoder.encode_images([photo(64, 64)] * 16)
+    assert not timed
+    encoder.encode_images([photo(64, 64)])
+    assert len(timed) == 2
+
+
 def test_the_extra_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingExtra, match=r'pip install "wordsight\[openclip\]"'):

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import regions_cost, regions_matches, report
+from benchmarks.regions_doc import write_page
 from wordsight.datasets import RetrievalTask, load_task
 from wordsight.index import regions as index
 from wordsight.library.regions import LAYOUT, Boxes, cut, layout
@@ -96,6 +97,8 @@ def main() -> None:
     }
     given.out.parent.mkdir(parents=True, exist_ok=True)
     given.out.write_text(json.dumps(results, indent=1) + "\n")
+    if given.out == RESULTS:
+        write_page(results)
     print(json.dumps({name: results[name] for name in ("quality", "cost") if name in results}, indent=1))
 
 

@@ -20,7 +20,7 @@ from wordsight.registry import load_encoder
 _PHOTOS = 200
 _SIZE = (640, 480)
 _ROWS = 100_000
-_REPEATS = 2
+_REPEATS = 5
 _SEARCHES = 11
 _BARE = "import numpy, onnxruntime"
 
@@ -45,6 +45,7 @@ def run(encoder: str, work: Path) -> dict[str, Any]:
         "search_process": _processes(encoder, places),
         "search_alone_ms": {name: _alone(encoder, place) for name, place in places.items()},
         "pictures": _ROWS,
+        "photos": _PHOTOS,
     }
 
 

@@ -41,7 +41,7 @@ def fill_methods(results: Mapping[str, Any]) -> None:
 
     def filled(row: str) -> str:
         cells = row.split("|")
-        name = cells[1].strip(" `")
+        name = cells[1].strip(" `") if len(cells) > 1 else ""
         if name in times:
             cells[-3:-1] = [f" {pointing[name]} ", f" {_multiple(times[name])} "]
         elif name == "*centre point*":

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+import open_clip
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -19,7 +20,7 @@ from torch.nn import functional
 
 from wordsight.encoders import open_clip_weights
 from wordsight.encoders.open_clip_names import parse
-from wordsight.encoders.open_clip_texts import TextReader, text_features, text_reader
+from wordsight.encoders.open_clip_texts import TextReader, text_reader
 from wordsight.encoders.open_clip_towers import TorchTower, feature_maps, stride, torch_tower
 from wordsight.encoders.preprocess import to_pixels
 from wordsight.errors import BadInput
@@ -154,7 +155,7 @@ class OpenClipEncoder:
     def text_features(self, texts: Sequence[str]) -> Tensor:
         """Return (m, dim) float32 of unit length as a tensor that gradients may pass through."""
         rows = torch.from_numpy(self.tokens(texts)).to(self._device)
-        return text_features(self.model, rows)
+        return _text_features(self.model, rows)
 
     @property
     def _device(self) -> torch.device:
@@ -181,6 +182,23 @@ class OpenClipEncoder:
             return half
         picture = torch.zeros((2, 3, self.preprocess.size, self.preprocess.size), device=self._device)
         return half if _seconds(visual, picture) > _WORTH * _seconds(half, picture.bfloat16()) else visual
+
+
+def _text_features(model: nn.Module, rows: Tensor) -> Tensor:
+    """Return what the model says of rows of tokens, (m, dim) of unit length.
+
+    CLIP's own text tower reads from left to right and is asked at the closing token, the one with the highest number.
+    What follows changes nothing, and for short texts it is nine tenths of the work: it is cut off.
+    """
+    if not (isinstance(model, open_clip.CLIP) and model.text_pool_type == "argmax" and model.attn_mask is not None):
+        features: Tensor = model.encode_text(rows, normalize=True)
+        return features
+    used = int(rows.argmax(dim=-1).max()) + 1
+    cut = {"positional_embedding": model.positional_embedding[:used], "attn_mask": model.attn_mask[:used, :used]}
+    asked = {"image": None, "text": rows[:, :used]}
+    found = torch.func.functional_call(model, cut, kwargs=asked)  # of pictures, texts, and the scale
+    shorter: Tensor = found["text_features"] if isinstance(found, dict) else found[1]
+    return shorter
 
 
 def _seconds(tower: nn.Module, pixels: Tensor) -> float:

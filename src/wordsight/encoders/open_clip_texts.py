@@ -11,12 +11,10 @@ from typing import Any
 
 import numpy as np
 import open_clip
-import torch
 from huggingface_hub import try_to_load_from_cache
 from numpy.typing import NDArray
 from open_clip.tokenizer import SimpleTokenizer, get_clean_fn
 from tokenizers import Tokenizer
-from torch import Tensor, nn
 
 from wordsight.encoders.open_clip_names import Source
 from wordsight.errors import ModelError
@@ -70,23 +68,6 @@ def text_reader(source: Source, usual: int) -> TextReader:
     tokenizer = SimpleTokenizer(context_length=context, **(config.get("tokenizer_kwargs") or {}))
     first, last = tokenizer.sot_token_id, tokenizer.eot_token_id
     return TextReader(context, 0, lambda text: [first, *tokenizer.encode(text), last], "clip")
-
-
-def text_features(model: nn.Module, rows: Tensor) -> Tensor:
-    """Return what the model says of rows of tokens, (m, dim) of unit length.
-
-    CLIP's own text tower reads from left to right and is asked at the closing token, the one with the highest number.
-    What follows changes nothing, and for short texts it is nine tenths of the work: it is cut off.
-    """
-    if not (isinstance(model, open_clip.CLIP) and model.text_pool_type == "argmax" and model.attn_mask is not None):
-        features: Tensor = model.encode_text(rows, normalize=True)
-        return features
-    used = int(rows.argmax(dim=-1).max()) + 1
-    cut = {"positional_embedding": model.positional_embedding[:used], "attn_mask": model.attn_mask[:used, :used]}
-    asked = {"image": None, "text": rows[:, :used]}
-    found = torch.func.functional_call(model, cut, kwargs=asked)  # of pictures, texts, and the scale
-    shorter: Tensor = found["text_features"] if isinstance(found, dict) else found[1]
-    return shorter
 
 
 def _whole(text: str) -> str:

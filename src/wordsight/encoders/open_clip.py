@@ -12,7 +12,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-import open_clip
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -190,7 +189,8 @@ def _text_features(model: nn.Module, rows: Tensor) -> Tensor:
     CLIP's own text tower reads from left to right and is asked at the closing token, the one with the highest number.
     What follows changes nothing, and for short texts it is nine tenths of the work: it is cut off.
     """
-    if not (isinstance(model, open_clip.CLIP) and model.text_pool_type == "argmax" and model.attn_mask is not None):
+    own = getattr(model, "text_pool_type", None) == "argmax"  # a tower that came from elsewhere is a module of its own
+    if not own or model.attn_mask is None:
         features: Tensor = model.encode_text(rows, normalize=True)
         return features
     used = int(rows.argmax(dim=-1).max()) + 1

@@ -26,26 +26,28 @@ def write_tables(results: Mapping[str, Any]) -> None:
     )
     assert found == 1, f"{PAGE} has no place for the tables"
     PAGE.write_text(text, "utf-8")
-    if {"methods", "masked", "cost"} <= results.keys():
-        fill_methods(results)
+    fill_methods(results)
 
 
 def fill_methods(results: Mapping[str, Any]) -> None:
     """Write the last two cells of each row of the table of methods: pointing game, and times the embedding."""
-    few, many = (results[name]["found"] for name in ("masked", "methods"))
-    times = results["cost"]["methods"] | {"projected": results["cost"]["one picture"]["plain"]}
+    few, many = (results.get(name, {}).get("found", {}) for name in ("masked", "methods"))
     pointing = {name: f"*{_percent(found['measures']['pointing'])}*" for name, found in few.items()}
     pointing |= {name: _percent(found["measures"]["pointing"]) for name, found in many.items()}
-    pointing["projected"] = pointing["projected, one view"]
-    centre = _percent(many["projected"]["measures"]["pointing_center_baseline"])
+    times: dict[str, str] = {}
+    if many:
+        pointing["projected"] = pointing["projected, one view"]
+        pointing["*centre point*"] = _percent(many["projected"]["measures"]["pointing_center_baseline"])
+    if "methods" in results.get("cost", {}):
+        cost = results["cost"]["methods"] | {"projected": results["cost"]["one picture"]["plain"]}
+        times = {name: _multiple(value) for name, value in cost.items()}
 
     def filled(row: str) -> str:
         cells = row.split("|")
         name = cells[1].strip(" `") if len(cells) > 1 else ""
-        if name in times:
-            cells[-3:-1] = [f" {pointing[name]} ", f" {_multiple(times[name])} "]
-        elif name == "*centre point*":
-            cells[-3] = f" {centre} "
+        for place, known in ((-3, pointing), (-2, times)):
+            if name in known:
+                cells[place] = f" {known[name]} "
         return "|".join(cells)
 
     start, end = "<!-- begin methods", "<!-- end methods -->"

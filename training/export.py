@@ -71,6 +71,7 @@ def write_model(model: Model, folder: Path, training: dict[str, Any]) -> None:
         "format_version": 1,
         "name": "mini",
         "version": "1",
+        "language": "en",
         "dim": len(bias),
         "image": {
             "file": "image.onnx",

@@ -74,6 +74,17 @@ def views(tower: ImageTower, pictures: Sequence[data.Pixels], count: int, seed: 
     return torch.stack(rows)
 
 
+def photo_view(index: int) -> int:
+    """Where each photo is looked at once: whole at every second one, at a crop of the others."""
+    return index % 2
+
+
+def looks(tower: ImageTower, pictures: Sequence[data.Pixels], seed: int, size: int = 224) -> Tensor:
+    """(1, n, 1280): one view of each."""
+    shown = [view_of(picture, seed, photo_view(index), index) for index, picture in enumerate(pictures)]
+    return pooled_features(tower, shown, size)[None]
+
+
 class Trained(nn.Module):
     """The two heads and the temperatures as parameters."""
 
@@ -130,7 +141,9 @@ def head_loss(model: Trained, cached: Cached, config: HeadConfig, random: np.ran
         small = torch.from_numpy(random.integers(len(cached.tiny), size=half))
         small_logits = name_scale * model.pictures(cached.tiny[small]) @ names.T
         loss = loss + config.tiny * F.cross_entropy(small_logits, cached.tiny_class[small])
-    return loss + config.wordnet * node_loss(model, cached, config, taught, wanted, random)
+    if config.wordnet:
+        loss = loss + config.wordnet * node_loss(model, cached, config, taught, wanted, random)
+    return loss
 
 
 def node_loss(

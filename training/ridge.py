@@ -27,6 +27,20 @@ class Maps(Protocol):
 
 
 @dataclass(frozen=True)
+class Fixed:
+    """Maps as they are: (weight, bias) of each side."""
+
+    picture: tuple[Tensor, Tensor]
+    text: tuple[Tensor, Tensor]
+
+    def picture_map(self) -> tuple[Tensor, Tensor]:
+        return self.picture
+
+    def text_map(self) -> tuple[Tensor, Tensor]:
+        return self.text
+
+
+@dataclass(frozen=True)
 class Heads:
     """embedding of a picture = image @ (pooled - mean) / spread, of a text = text @ (sentence - centre); then unit."""
 

@@ -133,7 +133,9 @@ class ImageTower(nn.Module):
                 x = x + kept
         return x
 
-    half_width = True  # compute in bfloat16; the parameters stay float32
+    # Compute in bfloat16 where the processor can (elsewhere it is emulated, twenty times as slow as float32); the
+    # parameters stay float32.
+    half_width = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
     def pooled(self, pixels: Tensor) -> Tensor:
         """(n, 1280) float32: the mean over positions."""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from training.recipe import Config, Inputs, JointPlan, build
+from training.recipe import Config, DistilPlan, Inputs, build
 
 
 def main() -> None:
@@ -24,13 +24,13 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="caches and checkpoints, outside the checkout")
     parser.add_argument("--out", type=Path, default=Path("src/wordsight/models/mini"))
     parser.add_argument("--threads", type=int, default=2, help="1 is faster when others use the machine too")
-    parser.add_argument("--joint", action="store_true", help="experimental: tune towers and heads together (LOG.md 7)")
+    parser.add_argument("--distil", action="store_true", help="then draw both towers to lite2 (LOG.md 9)")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(arguments.threads)
     arguments.work.mkdir(parents=True, exist_ok=True)
     inputs = Inputs.load(arguments.data, arguments.wordnet, arguments.work)
-    config = Config(joint=JointPlan()) if arguments.joint else Config()
+    config = Config(distil=DistilPlan()) if arguments.distil else Config()
     print(json.dumps(build(config, inputs, arguments.out), indent=1))
 
 

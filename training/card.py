@@ -15,6 +15,7 @@ def write_card(folder: Path) -> None:
         "size": f"{sum(f['bytes'] for f in spec['files'].values()) / 1e6:.1f} MB",
         "measures": measure_rows(spec["measures"]),
         "classes": class_rows(spec["measures"]),
+        "spoiled": spoiled_table(spec["measures"].get("voc2007_spoiled", {})),
         "files": "\n".join(f"| `{n}` | {f['bytes']:,} | `{f['sha256']}` |" for n, f in spec["files"].items()),
         "minutes": f"{sum(spec['training']['stages_cpu_seconds'].values()) / 60:.0f}",
         "templates": ", ".join(f'"{t}"' for t in spec["prompts"]["label"]),
@@ -44,6 +45,25 @@ def measure_rows(measures: dict[str, Any]) -> str:
 def class_rows(measures: dict[str, Any]) -> str:
     ordered = sorted(measures["voc2007"]["AP"].items(), key=lambda item: -item[1])
     return "\n".join(f"| {name} | {percent(value)} |" for name, value in ordered)
+
+
+def spoiled_table(measures: dict[str, float]) -> str:
+    """The table that `training.robust --note` made possible; nothing where it was not run."""
+    if not measures:
+        return ""
+    whole = next(iter(measures.values()))
+    rows = [f"| {name} | {percent(value)} | {100 * (whole - value):.1f} |" for name, value in measures.items()]
+    return "\n".join(
+        [
+            "Spoiled pictures, VOC2007 mAP all-point (`python -m training.robust`; the corruptions are those of "
+            "`wordsight evaluate --corrupt`):",
+            "",
+            "| pictures | mAP | lost |",
+            "|---|---:|---:|",
+            *rows,
+            "",
+        ]
+    )
 
 
 def percent(*values: float) -> str:

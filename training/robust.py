@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from training import data, export, scores
-from training.card import write_card
+from training import data, scores
+from training.card import note_measures, write_card
 from training.measure import Shipped
 from wordsight.images.corruptions import Corruption
 
@@ -78,7 +78,7 @@ def main() -> None:
     print(json.dumps(found, indent=1))
     if arguments.note:
         measures = json.loads((arguments.model / "model.json").read_text())["measures"]
-        export.note_measures(arguments.model, measures | {"voc2007_spoiled": found})
+        note_measures(arguments.model, measures | {"voc2007_spoiled": found})
         write_card(arguments.model)
 
 

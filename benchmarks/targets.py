@@ -45,7 +45,9 @@ def main() -> None:
     if given.skip != "speed":
         speed(result, given.model, given.repeats)
     if given.out:
-        report.write_json(result, given.out, command="python -m benchmarks.targets", about=about)
+        report.write_json(
+            result, given.out, command="python -m benchmarks.targets --out benchmarks/results/targets.json", about=about
+        )
         report.write_table(given.out, report.ROOT / "docs" / "benchmarks.md")
 
 

@@ -54,4 +54,4 @@ def test_the_shipped_encoder_says_so() -> None:
     encoder = load_encoder("mini")
     assert encoder.remarks("a dog in the snow") == ()
     (line,) = encoder.remarks("собака в снегу")
-    assert line == "mini reads English only, and most of 'собака в снегу' is unknown to it (собака, в, снегу)"
+    assert line == "most of 'собака в снегу' is unknown to mini, which reads English only (собака, в, снегу)"

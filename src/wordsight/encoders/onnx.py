@@ -149,7 +149,7 @@ class OnnxEncoder:
             foreign, unknown = english.looks_foreign(text)
             if foreign:
                 of_these = f" ({', '.join(dict.fromkeys(unknown))})" if unknown else ""
-                notices.append(f"{self.name} reads English only, and most of {text!r} is unknown to it{of_these}")
+                notices.append(f"most of {text!r} is unknown to {self.name}, which reads English only{of_these}")
         return tuple(notices)
 
     def _run_images(

@@ -24,7 +24,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="caches and checkpoints, outside the checkout")
     parser.add_argument("--out", type=Path, default=Path("src/wordsight/models/mini"))
     parser.add_argument("--threads", type=int, default=2, help="1 is faster when others use the machine too")
-    parser.add_argument("--distil", action="store_true", help="then draw both towers to lite2 (LOG.md 9)")
+    parser.add_argument("--distil", action="store_true", help="then draw both towers to lite2 (LOG.md 10)")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(arguments.threads)

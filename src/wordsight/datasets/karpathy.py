@@ -32,7 +32,7 @@ def read(file: Path) -> list[Captioned]:
     try:
         content: Any = json.loads(file.read_text(encoding="utf-8"))
         return [_captioned(entry) for entry in content["images"]]
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise BadInput(f"{file} should hold images with filename, split and sentences: {error!r}") from error
 
 

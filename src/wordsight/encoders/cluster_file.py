@@ -14,6 +14,7 @@ import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -88,6 +89,7 @@ def read(file: Path) -> ClusterModel:
         ValueError,
         RecursionError,
         EOFError,
+        OverflowError,
         NotImplementedError,
         RuntimeError,
     ) as error:
@@ -146,7 +148,10 @@ def _array(data: bytes) -> NDArray[Any]:
     if version not in ((1, 0), (2, 0)):
         raise ValueError(f"an array of npy version {version}")
     header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    shape, by_columns, dtype = header(stream)
+    try:
+        shape, by_columns, dtype = header(stream)
+    except (TokenError, SyntaxError) as error:  # numpy gives a header that it cannot read to Python's own parser
+        raise ValueError(f"an array whose header makes no sense: {error}") from error
     count = 1
     for length in shape:
         count *= length

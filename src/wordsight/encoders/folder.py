@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,28 @@ from wordsight.errors import ModelError
 
 FORMAT_VERSION = 1
 OWN = "wordsight"
+
+_NEEDED: dict[str, type] = {
+    "name": str,
+    "dim": int,
+    "files": dict,
+    "image": dict,
+    "image.file": str,
+    "text": dict,
+    "text.file": str,
+    "text.tokenizer": str,
+    "text.max_tokens": int,
+}
+_POSSIBLE: dict[str, type] = {
+    "prompts": dict,
+    "prompts.label": list,
+    **dict.fromkeys(("image.preprocess", "image.normalise", "image.idle", "text.idle"), dict),
+    **dict.fromkeys(("image.stride", "image.batch", "text.batch", "text.pad"), int),
+    **dict.fromkeys(("image.map_file", "image.features_file", "text.clean"), str),
+    **{f"{side}.{key}": str for side in ("image", "text") for key in ("input", "output", "kind", "graph_optimization")},
+}
+"""Entries of ``model.json`` and what they are; whole numbers are 1 or more, but ``text.pad``."""
+_SMALLEST = {"text.pad": 0}
 
 
 @dataclass(frozen=True)
@@ -32,7 +55,7 @@ class ModelFolder:
             describe = json.loads(file.read_text("utf-8"))
         except FileNotFoundError:
             raise ModelError(f"{path} is no model folder: it has no model.json") from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise ModelError(f"{file} cannot be read: {error}") from error
         if not isinstance(describe, dict) or describe.get("format") != "wordsight-model":
             raise ModelError(f'{file} does not describe a model: expected "format": "wordsight-model"')
@@ -45,6 +68,10 @@ class ModelFolder:
         missing = {"name", "dim", "image", "text", "files"} - describe.keys()
         if missing:
             raise ModelError(f"{file} lacks {', '.join(sorted(missing))}")
+        try:
+            check_entries(describe)
+        except ValueError as error:
+            raise ModelError(f"{file} is not in order: {error}; export the model again") from error
         return folder
 
     @property
@@ -60,7 +87,7 @@ class ModelFolder:
     @property
     def label_prompts(self) -> tuple[str, ...]:
         """Templates that turn a label into texts, ``{}`` standing for the label."""
-        return tuple(self.describe.get("prompts", {}).get("label", ["a photo of a {}."]))
+        return tuple((self.describe.get("prompts") or {}).get("label") or ["a photo of a {}."])
 
     @cached_property
     def fingerprint(self) -> str:
@@ -78,7 +105,7 @@ class ModelFolder:
     @cached_property
     def preprocess(self) -> Preprocess:
         """The image side's settings; raises ``ModelError`` for a mode that is not known: never guess."""
-        return Preprocess.from_json(self.describe["image"].get("preprocess", {}), self.path)
+        return Preprocess.from_json(self.describe["image"].get("preprocess") or {}, self.path)
 
     def file(self, name: str) -> Path:
         """Return the path of one of the model's files after checking its size and SHA-256 against ``model.json``.
@@ -102,3 +129,33 @@ class ModelFolder:
         if digest != expected["sha256"]:
             raise ModelError(f"{path} is damaged: SHA-256 {digest}, expected {expected['sha256']}; fetch it again")
         return path
+
+
+def check_entries(describe: dict[str, Any]) -> None:
+    """Raise ``ValueError`` for an entry that is missing, or of another kind than those who read it expect."""
+    for wrong in _wrong_entries(describe):
+        raise ValueError(wrong)
+
+
+def _wrong_entries(describe: dict[str, Any]) -> Iterator[str]:
+    """Yield what is wrong, outer entries first: who asks for more than the first may fail on it."""
+    for entry, kind in (_NEEDED | _POSSIBLE).items():
+        value: Any = describe
+        for key in entry.split("."):
+            value = value.get(key) if isinstance(value, dict) else None
+        if value is None and entry not in _NEEDED:
+            continue
+        if not isinstance(value, kind) or isinstance(value, bool):
+            yield f"{entry} should be {_WORDS[kind]}"
+        elif isinstance(value, int) and not _SMALLEST.get(entry, 1) <= value < 2**31:
+            yield f"{entry} is {value}"
+    prompts = (describe.get("prompts") or {}).get("label") or []
+    if not all(isinstance(prompt, str) for prompt in prompts):
+        yield "prompts.label should be texts"
+    for name, entry in describe["files"].items():
+        kinds = [type(entry.get(key)) for key in ("sha256", "bytes")] if isinstance(entry, dict) else []
+        if kinds != [str, int]:
+            yield f"files should hold sha256 and bytes of {name}"
+
+
+_WORDS = {str: "a text", int: "a whole number", dict: "an object", list: "a list"}

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 MODES = ("squash", "crop", "shortest")
 INTERPOLATIONS = ("bicubic", "bilinear", "lanczos", "nearest")
 _WHOLE_LIMIT = 16_000_000  # pixels: a picture some 300 times as long as wide, of which the seen part alone is scaled
+_LARGEST = 1 << 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +50,19 @@ class Preprocess:
                 f"{where}: preprocessing {mode!r} with {interpolation!r} interpolation is not known; "
                 f"expected mode {', '.join(MODES)} and interpolation {', '.join(INTERPOLATIONS)}"
             )
-        small = given.get("small", {})
-        return cls(
-            mode,
-            int(given["size"]),
-            int(small.get("max_side", 0)),
-            int(small.get("size", 0)),
-            interpolation,
-            bool(given.get("averaging", True)),
-            int(given.get("shorter", 0)),
-        )
+        small = given.get("small") or {}
+        small = small if isinstance(small, dict) else {"size": small}
+        sides = {
+            "size": given.get("size"),
+            "small_side": small.get("max_side", 0),
+            "small_size": small.get("size", 0),
+            "shorter": given.get("shorter", 0),
+        }
+        least = {"size": 1, "small_size": 1 if sides["small_side"] else 0}
+        for name, side in sides.items():
+            if type(side) is not int or not least.get(name, 0) <= side <= _LARGEST:
+                raise ModelError(f"{where}: {side!r} pixels as {name} of the preprocessing make no sense")
+        return cls(mode=mode, interpolation=interpolation, averaging=bool(given.get("averaging", True)), **sides)
 
     def to_json(self) -> dict[str, Any]:
         """Return what ``from_json`` reads."""

@@ -27,7 +27,8 @@ def connect_writer(file: Path) -> sqlite3.Connection:
         with writer_lock(file.parent):
             schema.check(connection)  # before anything is changed: it may be another program's
             connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
+            # A commit a second at most: to wait for the disk each time costs nothing, and a power cut loses a second.
+            connection.execute("PRAGMA synchronous = FULL")
             schema.migrate(connection)
         return _prepared(connection)
     except BaseException:

@@ -102,6 +102,8 @@ def fold(catalogue: Catalogue, encoder: StoredEncoder, *, graph_from: int | None
     try:
         folder.mkdir(parents=True)
         _write(catalogue, encoder, folder, GRAPH_FROM if graph_from is None else graph_from)
+        for above in folder.relative_to(catalogue.location).parents:
+            _to_disk(catalogue.location / above)
     except (OSError, RuntimeError) as error:  # usearch says RuntimeError where a disk is full
         shutil.rmtree(folder, ignore_errors=True)
         raise CatalogueError(

@@ -64,7 +64,7 @@ class Notes:
         with self._reading() as db:
             rows = db.execute("SELECT q FROM recent ORDER BY number DESC").fetchall()
         wanted = prefix.casefold()
-        return [q for (q,) in rows if q.casefold().startswith(wanted)][:most]
+        return [q for (q,) in rows if isinstance(q, str) and q.casefold().startswith(wanted)][:most]
 
     def remember(self, q: str) -> None:
         """Note a query as the latest; 200 are kept."""
@@ -185,8 +185,18 @@ def qrels(catalogue: Catalogue, marks: Sequence[Mark]) -> tuple[Qrels, dict[str,
 
 
 def _saved(name: str, payload: str) -> SavedQuery:
-    members = json.loads(payload)
-    return SavedQuery(name, members["q"], members["encoder"], tuple(members["liked"]), tuple(members["disliked"]))
+    """Return a saved query; raises ``CatalogueError`` where its payload is not what ``save`` writes."""
+    try:
+        members = json.loads(payload)
+        q, encoder, liked, disliked = (members[key] for key in ("q", "encoder", "liked", "disliked"))
+        sound = isinstance(name, str) and isinstance(q, str) and isinstance(encoder, str | None)
+        if not sound or not all(isinstance(digest, str) for digest in (*liked, *disliked)):
+            raise ValueError("it holds other kinds of values")
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise CatalogueError(
+            f"the saved query {name!r} is damaged: {error!r}; move {FILE} of the catalogue away"
+        ) from error
+    return SavedQuery(name, q, encoder, tuple(liked), tuple(disliked))
 
 
 def _bindable(text: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Protocol
 
-from wordsight.encoders.folder import ModelFolder
+from wordsight.encoders.folder import ModelFolder, check_entries
 from wordsight.encoders.layouts import combined, immich, rclip, transformers_js
 from wordsight.errors import ModelError
 
@@ -33,6 +33,18 @@ def open_model(path: Path) -> ModelFolder:
         return ModelFolder.open(path)
     for layout in LAYOUTS:
         if layout.fits(path):
-            return ModelFolder(path, layout.describe(path), layout.NAME)
+            return ModelFolder(path, _described(layout, path), layout.NAME)
     known = "; ".join(f"{layout.EXPECTED} ({layout.NAME})" for layout in LAYOUTS)
     raise ModelError(f"{path} is no model folder: expected model.json (wordsight's own layout); or {known}")
+
+
+def _described(layout: _Layout, path: Path) -> dict[str, Any]:
+    """Return what the layout reads; its files come from elsewhere, and each of their values may be of any kind."""
+    try:
+        described = layout.describe(path)
+        check_entries(described)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise ModelError(
+            f"the configuration in {path} is not that of a {layout.NAME} folder: {error}; fetch the folder again"
+        ) from error
+    return described

@@ -21,7 +21,7 @@ def read_json(file: Path) -> dict[str, Any]:
         found = json.loads(file.read_text("utf-8"))
     except FileNotFoundError:
         raise ModelError(f"{file.parent} lacks {file.name}: fetch the folder again, complete") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{file} cannot be read: {error}") from error
     if not isinstance(found, dict):
         raise ModelError(f"{file} holds no JSON object")

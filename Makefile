@@ -40,14 +40,15 @@ faults: $(VENV)/.dev  ## Inject faults of disks and machines, at length (tens of
 fuzz: $(VENV)/.fuzz  ## Fuzz every parser for ten minutes (two hours); results go to benchmarks/results
 	$(BIN)/python -m fuzz
 
-audit: $(VENV)/.audit  ## Ask the vulnerability database about everything that is installed
-	$(BIN)/pip-audit --skip-editable
+audit: $(VENV)/.audit  ## Ask PyPI's vulnerability database about everything that is installed (needs the network)
+	$(BIN)/python -m pip freeze --exclude-editable > $(VENV)/installed.txt
+	$(BIN)/pip-audit --strict --no-deps --disable-pip -r $(VENV)/installed.txt
 
 licences: $(VENV)/.audit  ## Write docs/licences.md anew: the licence of every dependency
-	$(BIN)/python docs/make_licences.py
+	$(BIN)/python -m supply.licences
 
 wheel: $(VENV)/.audit  ## Build the wheel twice and compare the bytes; leave it in dist
-	$(BIN)/python docs/build_wheel.py
+	$(BIN)/python -m supply.wheel
 
 docs: $(VENV)/.dev  ## Write the command-line reference anew from the parser
 	$(BIN)/python docs/make_cli_reference.py
@@ -99,5 +100,5 @@ $(VENV)/.fuzz: pyproject.toml | $(BIN)/python
 	@touch $@
 
 $(VENV)/.audit: pyproject.toml | $(BIN)/python
-	$(PIP) install -q -e ".[dev,audit]"
+	$(PIP) install -q -e ".[dev,bench,audit]"
 	@touch $@

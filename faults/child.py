@@ -1,7 +1,8 @@
 """A run to inject faults into: ``python -m faults.child PHOTOS CATALOGUE STEP ...``.
 
-It commits and folds far more often than it would, so that faults meet that. Steps: ``sync``; ``change`` moves, renames, removes and spoils pictures of the folder; ``fold`` writes index files anew,
-with a graph. Exit status 3: wordsight's own error, said on stderr.
+It commits and folds far more often than it would, so that faults meet that. Steps: ``sync``; ``change`` moves, renames,
+removes and spoils pictures of the folder; ``fold`` writes index files anew, with a graph. Exit status 3: wordsight's
+own error, said on stderr.
 """
 
 from __future__ import annotations

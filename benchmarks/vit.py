@@ -6,6 +6,7 @@ and 12 heads, patches of 32 pixels, QuickGELU, a projection to 512. Speed does n
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from onnx import TensorProto, helper, numpy_helper
 LAYERS, WIDTH, HEADS, PATCH, SIDE, OUT = 12, 768, 12, 32, 224, 512
 _TOKENS = (SIDE // PATCH) ** 2 + 1
 _OPSET = 17
+_WORDS, _CONTEXT = 1_000, 77
+MEAN, STD = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]
 
 
 class _Graph:
@@ -79,6 +82,31 @@ def write(file: Path) -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     onnx.save(model, str(file))
     return file
+
+
+def write_folder(folder: Path) -> Path:
+    """Write a model folder as rclip's program has it: the tower above, and a text tower that only looks words up."""
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    write(folder / "visual.onnx")
+    table = np.random.default_rng(1).standard_normal((_WORDS, OUT)).astype(np.float32)
+    nodes = [
+        helper.make_node("Gather", ["table", "text"], ["rows"]),
+        helper.make_node("ReduceMean", ["rows"], ["mean"], axes=[1], keepdims=0),
+        helper.make_node("ReduceL2", ["mean"], ["length"], axes=[-1], keepdims=1),
+        helper.make_node("Div", ["mean", "length"], ["embedding"]),
+    ]
+    text = helper.make_tensor_value_info("text", TensorProto.INT64, ["n", _CONTEXT])
+    made = helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", OUT])
+    graph = helper.make_graph(nodes, "text", [text], [made], [numpy_helper.from_array(table, "table")])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=9)
+    onnx.save(model, str(folder / "textual.onnx"))
+    tokenizer = Tokenizer(models.WordLevel({f"word{i}": i for i in range(_WORDS)}, unk_token="word0"))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer.save(str(folder / "tokenizer.json"))
+    settings = {"size": [SIDE, SIDE], "mode": "RGB", "mean": MEAN, "std": STD, "interpolation": "bicubic"}
+    (folder / "preprocess_cfg.json").write_text(json.dumps(settings | {"resize_mode": "shortest", "fill_color": 0}))
+    return folder
 
 
 def _tokens(graph: _Graph) -> str:

@@ -70,6 +70,7 @@ class WordsightExact(_Kept):
 
     def build(self, place: Path, vectors: Rows, depth: NDArray[np.uint8]) -> None:
         from benchmarks import synthetic
+        from wordsight.library import derived
         from wordsight.registry import load_encoder
 
         start = 0
@@ -79,6 +80,7 @@ class WordsightExact(_Kept):
             start += count
             return np.asarray(vectors[start - count : start])
 
+        derived.LISTS_FROM = 0  # lists at all sizes, to compare
         synthetic.make(place / "catalogue", load_encoder("mini"), len(vectors), graph=self.graph, draw=draw)
 
     def open(self, place: Path, data: Path) -> None:
@@ -88,7 +90,7 @@ class WordsightExact(_Kept):
 
         self.catalogue = Catalogue.open(place / "catalogue")
         self.index = derived.open_index(self.catalogue, self.catalogue.encoders()[0], threads=cores())
-        assert (type(self.index).__name__ == "GraphIndex") == self.graph
+        assert (type(self.index).__name__ == "ListIndex") == self.graph
         self.keep(data)
         self.kept = {depth: rows + 1 for depth, rows in self.kept.items()}  # ids begin with 1
 
@@ -96,8 +98,8 @@ class WordsightExact(_Kept):
         return (self.index.search(query[None], TOP, self.kept.get(depth)).ids[0] - 1).tolist()
 
 
-class WordsightGraph(WordsightExact):
-    """The same with a graph: approximate."""
+class WordsightLists(WordsightExact):
+    """The same with inverted lists: approximate."""
 
     graph = True
 
@@ -282,7 +284,7 @@ class Usearch:
 ENGINES: dict[str, type[Any]] = {
     "numpy float32": Numpy,
     "wordsight exact": WordsightExact,
-    "wordsight graph": WordsightGraph,
+    "wordsight lists": WordsightLists,
     "rclip's scan": RclipScan,
     "sqlite-vec": SqliteVec,
     "faiss flat": FaissFlat,

@@ -35,18 +35,20 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=ENGINES, help="these engines; all unless told")
     parser.add_argument("--work", type=Path, default=report.ROOT / "benchmarks" / ".work" / "peers")
     parser.add_argument("--build", action="store_true", help="make what is lacking, measure nothing")
+    parser.add_argument("--built", action="store_true", help="build nothing, leave out what was not built")
     parser.add_argument("--dry", action="store_true", help="measure, print, write nothing")
     given = parser.parse_args()
     names = given.only or list(ENGINES)
     for rows in given.rows:
         prepare(given.work, rows)
+        about = report.machine()
         for name in names:
-            build(given.work, rows, name)
-        if not given.build:
-            about = report.machine()
-            found = {name: ask(given.work, rows, name) for name in names}
-            if not given.dry:
-                write(rows, found, about)
+            if not given.built:
+                build(given.work, rows, name)
+            if not given.build and (folder(given.work, rows, name) / "built.json").is_file():
+                found = {name: ask(given.work, rows, name)}
+                if not given.dry:
+                    write(rows, found, about)
     if not given.build and not given.dry:
         peers_plot.draw(json.loads(RESULTS.read_text()))
 

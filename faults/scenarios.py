@@ -110,7 +110,7 @@ def failing_calls(work: Path, *, runs: int, seed: int = 2) -> Numbers:
         child = start(
             photos, place, *STEPS, environment={"LD_PRELOAD": str(shim), "SHIM_ROOT": str(place), "SHIM_FAIL": fail}
         )
-        said = child.communicate(timeout=300)[1]
+        said = child.communicate(timeout=3_600)[1]
         assert child.returncode in (0, 3), f"{fail}: {said}"
         assert child.returncode == 0 or said.startswith(("CatalogueError", "CatalogueBusy")), said
         ended[f"{errno.errorcode[error]} of {kind}: {'told' if child.returncode else 'survived'}"] += 1
@@ -168,7 +168,7 @@ def full_disk(work: Path, *, sizes: int) -> Numbers:
             ballast = disk / "ballast"
             ballast.write_bytes(bytes((2_000 - 8 - 600 * number // sizes) * 1024))
             child = start(photos, disk / "catalogue", "sync", "fold")
-            said = child.communicate(timeout=300)[1]
+            said = child.communicate(timeout=3_600)[1]
             assert child.returncode in (0, 3), said
             told += child.returncode == 3
             ballast.unlink()
@@ -187,7 +187,7 @@ def read_only(work: Path) -> Numbers:
         try:
             calm.equals(place)
             child = start(photos, place, "sync")
-            said = child.communicate(timeout=300)[1]
+            said = child.communicate(timeout=3_600)[1]
             assert child.returncode == 3, said
             assert "CatalogueError" in said
         finally:
@@ -222,7 +222,7 @@ def rivals(work: Path, *, rounds: int, writers: int = 3) -> Numbers:
         place = work / f"catalogue {number}"
         children = [start(photos, place, "sync", "fold") for _ in range(writers)]
         for child in children:
-            said = child.communicate(timeout=300)[1]
+            said = child.communicate(timeout=3_600)[1]
             assert child.returncode in (0, 3), said
             assert child.returncode == 0 or said.startswith(CatalogueBusy.__name__), said
             told += child.returncode == 3
@@ -255,7 +255,7 @@ def renames(work: Path, *, files: int) -> Numbers:
 
 
 def _expect(child: subprocess.Popen[str], status: int) -> None:
-    said = child.communicate(timeout=600)[1]
+    said = child.communicate(timeout=3_600)[1]
     assert child.returncode == status, said
 
 

@@ -12,6 +12,7 @@ from wordsight.errors import CatalogueError
 from wordsight.index import ExactIndex, LayeredIndex
 from wordsight.index.exact import best, positions
 from wordsight.index.graph import GraphIndex
+from wordsight.index.lists import ListIndex
 from wordsight.testing import check_index
 from wordsight.types import Metric
 
@@ -19,6 +20,8 @@ INDEXES = {
     "exact": ExactIndex,
     "exact, two threads": lambda dim, metric: ExactIndex(dim, metric, threads=2),
     "graph": lambda dim, metric: GraphIndex(ExactIndex(dim, metric)),
+    "lists": lambda dim, metric: ListIndex(ExactIndex(dim, metric)),
+    "layers on lists": lambda dim, metric: LayeredIndex(ListIndex(ExactIndex(dim, metric))),
     "layers on exact": lambda dim, metric: LayeredIndex(ExactIndex(dim, metric)),
     "layers on graph": lambda dim, metric: LayeredIndex(GraphIndex(ExactIndex(dim, metric))),
 }
@@ -84,6 +87,45 @@ def test_graph_file_round_trip_and_damage(tmp_path) -> None:
     file.write_bytes(b"not a graph")
     with pytest.raises(CatalogueError):
         GraphIndex.open(file, rows)
+
+
+@pytest.mark.parametrize("metric", Metric)
+def test_lists_recall_with_and_without_filters(metric: Metric) -> None:
+    """Rows in a thousand clouds, as photos are; each cloud is larger than what is asked for."""
+    rng = np.random.default_rng(2)
+    middles = rng.standard_normal((300, 32))
+    vectors = (middles[rng.integers(300, size=30_000)] + 0.4 * rng.standard_normal((30_000, 32))).astype(np.float32)
+    if metric is Metric.COSINE:
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    rows = ExactIndex(32, metric, np.arange(30_000) * 3, vectors.astype(np.float16))
+    lists = ListIndex(rows)
+    queries = vectors[:40] + np.float32(0.05)
+    for share in (1.0, 0.5, 0.1, 0.02, 0.001):
+        allowed = None if share == 1.0 else rng.choice(rows.ids, int(share * len(rows)), replace=False)
+        exact, found = rows.search(queries, 10, allowed), lists.search(queries, 10, allowed)
+        assert found.ids.shape == exact.ids.shape
+        same = found.ids == exact.ids
+        np.testing.assert_array_equal(found.scores[same], exact.scores[same])  # rows are scored as exact search does
+        recall = np.mean([np.isin(e, f).mean() for e, f in zip(exact.ids, found.ids, strict=True)])
+        assert recall >= 0.97, f"share {share}: recall {recall}"
+
+
+def test_lists_round_trip_and_damage(tmp_path) -> None:
+    rows, vectors = filled(5_000)
+    lists = ListIndex(rows)
+    lists.save(tmp_path, "region_")
+    again = ListIndex.open(tmp_path, "region_", rows)
+    np.testing.assert_array_equal(again.search(vectors[:9], 3).ids, lists.search(vectors[:9], 3).ids)
+    assert (again.search(vectors[:9], 1).ids[:, 0] == rows.ids[:9]).all()
+    with pytest.raises(CatalogueError, match="rebuild"):
+        ListIndex.open(tmp_path, "region_", filled(4_999)[0])
+    order = tmp_path / "region_lists_order.npy"
+    np.save(order, np.load(order) + 1)  # one place beyond the rows
+    with pytest.raises(CatalogueError, match="rebuild"):
+        ListIndex.open(tmp_path, "region_", rows)
+    order.write_bytes(b"no array")
+    with pytest.raises(CatalogueError, match="no readable lists"):
+        ListIndex.open(tmp_path, "region_", rows)
 
 
 @given(

@@ -2,6 +2,7 @@
 
 - ``ExactIndex``: scans every row; always right, and fast to some two million rows.
 - ``GraphIndex``: an HNSW graph (usearch); sub-linear beyond that, approximate.
+- ``ListIndex``: inverted lists; approximate, too, and built in a minute where a graph takes a quarter of an hour.
 - ``LayeredIndex``: a large read-only base, the rows added since, and the rows removed since.
 
 ``RegionIndex`` puts two of them together: pictures ranked by the whole and by their best region.
@@ -11,5 +12,5 @@ from wordsight.index.exact import ExactIndex
 from wordsight.index.layered import LayeredIndex
 from wordsight.index.regions import RegionIndex
 
-# GraphIndex is imported from its module: usearch costs a tenth of a second.
+# GraphIndex and ListIndex are imported from their modules: usearch costs a tenth of a second.
 __all__ = ["ExactIndex", "LayeredIndex", "RegionIndex"]

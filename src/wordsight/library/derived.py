@@ -1,8 +1,8 @@
 """Index files derived from the catalogue: memory-mapped, never changed, rebuildable at any time.
 
-``index/<encoder id>/<generation>/`` holds ``ids``, ``vectors`` and, for large catalogues, ``graph``; ``manifest.json``
-tells their sizes. Where pictures have regions, ``region_ids``, ``region_vectors`` and ``region_graph`` are the same for
-those. Generations have random names, and the database says which one holds: it changes its mind in the
+``index/<encoder id>/<generation>/`` holds ``ids``, ``vectors`` and, for large catalogues, ``lists_*`` (or a ``graph``);
+``manifest.json`` tells their sizes. Where pictures have regions, ``region_ids``, ``region_vectors`` and so on are the
+same for those. Generations have random names, and the database says which one holds: it changes its mind in the
 transaction that forgets the removed vectors. So a reader, who sees one state of the database, gets the files of that
 state or none; and files that belong to no state (of a run that was killed, or of a catalogue that is gone) are never
 read. What the files lack is in the database, and searched exactly.
@@ -32,7 +32,9 @@ from wordsight.protocols import ScannableIndex
 from wordsight.types import RowIds
 
 GRAPH_FROM = 2_000_000
-"""Rows from which a graph is built: an exact scan of a million takes some 50 ms, and no minutes to build."""
+"""Rows from which an approximate index is built: an exact scan of a million takes some 50 ms, and nothing to build."""
+LISTS_FROM = 500_000
+"""Rows from which that is inverted lists: a graph of a million rows takes a quarter of an hour, lists a minute."""
 
 _REGIONS = "region_"
 _FEW = 1_000
@@ -157,6 +159,10 @@ def _open_part(
     folder: Path, part: str, manifest: dict[str, Any], encoder: StoredEncoder, threads: int
 ) -> ScannableIndex:
     rows = _open_rows(folder, part, manifest[f"{part}rows"], encoder, threads)
+    if f"{part}lists_order.npy" in manifest["bytes"]:
+        from wordsight.index.lists import ListIndex
+
+        return ListIndex.open(folder, part, rows)
     if f"{part}graph" not in manifest["bytes"]:
         return rows
     from wordsight.index.graph import GraphIndex
@@ -181,7 +187,11 @@ def _write(catalogue: Catalogue, encoder: StoredEncoder, folder: Path, graph_fro
         parts[_REGIONS] = region_table.rows(catalogue, encoder)
     for part, batches in parts.items():
         count = manifest[f"{part}rows"] = _write_rows(batches, folder, part)
-        if count >= graph_from:
+        if count >= max(graph_from, LISTS_FROM):
+            from wordsight.index.lists import ListIndex
+
+            ListIndex(_open_rows(folder, part, count, encoder, 1)).save(folder, part)
+        elif count >= graph_from:
             from wordsight.index.graph import GraphIndex
 
             GraphIndex.build(_open_rows(folder, part, count, encoder, 1)).save(folder / f"{part}graph")

@@ -1,0 +1,157 @@
+"""What 10^6, 10^8 and 10^10 pictures would take: ``python -m benchmarks.scale`` writes benchmarks/results/scale.json.
+
+A model, not a measurement. Rates come from the results files of this folder (each is named beside its number), prices
+and the machines of a data centre are assumptions, stated in ``ASSUMED``. What grows with the pictures is arithmetic;
+the latency of a search over many shards is simulated, by drawing each shard's time from what was measured of one.
+docs/scale.md reads the result.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from benchmarks import report
+
+RESULTS = report.ROOT / "benchmarks" / "results"
+SIZES = (10**6, 10**8, 10**10)
+_DRAWS = 20_000
+_SHARD = "1000000"  # the rows of one measured shard
+
+
+@dataclass(frozen=True, slots=True)
+class Assumed:
+    """What nobody measured here. Prices are round list prices of large clouds, without discounts."""
+
+    picture_bytes: int = 500_000  # a photo of the web; those of a phone have 3 MB
+    core_hour_usd: float = 0.04
+    object_gb_month_usd: float = 0.023
+    memory_gb_hour_usd: float = 0.005
+    read_gb_per_s_per_node: float = 1.0  # from object storage
+    node_cores: int = 64
+    node_memory_gb: int = 256
+    encode_days: float = 7.0
+    shard_rows: int = 10_000_000
+    network_ms: float = 1.0  # there and back within a data centre
+    slow_share: float = 0.01  # of a shard's answers that take ``slow_factor`` times as long: pauses, neighbours, disks
+    slow_factor: float = 10.0
+    replicas: int = 2
+    failures_per_node_year: float = 2.0
+
+
+ASSUMED = Assumed()
+
+
+def measured() -> dict[str, dict[str, Any]]:
+    """Return the rates that the model is fed with, each with the file and figure that it comes from."""
+    indexing = _figures("indexing")
+    peers = json.loads((RESULTS / "peers.json").read_text())["sizes"][_SHARD]
+    lists, exact = peers["engines"]["wordsight lists"], peers["summary"]["wordsight exact"]
+    summary, dim = peers["summary"]["wordsight lists"], 384
+    cores = peers["machine"]["cores"]
+    cpu_ms = indexing["wordsight, onnxruntime, CPU an image"]
+    return {
+        "encode_cpu_ms": {"value": cpu_ms, "from": "indexing.json: wordsight, onnxruntime, CPU an image"},
+        "vector_bytes": {"value": 2 * dim, "from": "half precision, 384 numbers"},
+        "list_bytes": {"value": dim + 12, "from": "8-bit copy, its scale and length, and a place (index/lists.py)"},
+        "catalogue_bytes": {"value": _per_row(), "from": "growth.json: database, bytes a picture"},
+        "build_cpu_s_per_million": {"value": lists["build"]["cpu_s"], "from": f"peers.json: {_SHARD}, wordsight lists"},
+        "lists_ms": {"value": lists["ms"]["0"], "from": f"peers.json: {_SHARD}, wordsight lists, no filter"},
+        "lists_recall": {"value": summary["recall"]["0"], "from": f"peers.json: {_SHARD}, wordsight lists"},
+        "exact_ms_per_million": {"value": exact["ms"]["0"], "from": f"peers.json: {_SHARD}, exact, {cores} cores"},
+    }
+
+
+def _figures(name: str) -> dict[str, float]:
+    document = json.loads((RESULTS / f"{name}.json").read_text())
+    return {figure["name"]: figure["value"] for figure in document["figures"]}
+
+
+def _per_row() -> float:
+    return float(_figures("growth")["database, bytes a picture"])
+
+
+def plan(pictures: int, rates: dict[str, dict[str, Any]], given: Assumed = ASSUMED) -> dict[str, Any]:
+    """Return the arithmetic for one size, and the simulated latency."""
+    value = {name: rate["value"] for name, rate in rates.items()}
+    row_bytes = value["vector_bytes"] + value["list_bytes"]
+    shards = max(1, math.ceil(pictures / given.shard_rows))
+    rows = pictures / shards
+    index_gb = pictures * row_bytes / 1e9
+    core_hours = pictures * value["encode_cpu_ms"] / 3.6e6
+    read_hours = pictures * given.picture_bytes / 1e9 / given.read_gb_per_s_per_node / 3600
+    encode_nodes = max(1, math.ceil(max(core_hours / given.node_cores, read_hours) / (24 * given.encode_days)))
+    build = pictures / 1e6 * value["build_cpu_s_per_million"] * (rows / 1e6) ** 0.5 / 3600
+    memory_gb = index_gb * given.replicas
+    serve_nodes = max(1, math.ceil(memory_gb / (0.75 * given.node_memory_gb)))
+    # A shard of n rows has sqrt(n) lists of sqrt(n) rows: its time grows with the root.
+    times = np.asarray(value["lists_ms"]) * max(1.0, (rows / 1e6) ** 0.5)
+    month = 730
+    return {
+        "pictures": pictures,
+        "pictures_tb": pictures * given.picture_bytes / 1e12,
+        "vectors_gb": pictures * value["vector_bytes"] / 1e9,
+        "index_gb": index_gb,
+        "database_gb": pictures * value["catalogue_bytes"] / 1e9,
+        "shards": shards,
+        "encode_core_hours": core_hours,
+        "encode_nodes": encode_nodes,
+        "encode_usd": core_hours * given.core_hour_usd,
+        "node_failures_while_encoding": encode_nodes * given.encode_days / 365 * given.failures_per_node_year,
+        "build_core_hours": build,
+        "serve_nodes": serve_nodes,
+        "serve_usd_month": month * (memory_gb * given.memory_gb_hour_usd + serve_nodes * 8 * given.core_hour_usd),
+        "storage_usd_month": (pictures * given.picture_bytes / 1e9 + index_gb) * given.object_gb_month_usd,
+        "exact_ms_one_machine": pictures / 1e6 * value["exact_ms_per_million"],
+        "latency_ms": latency(times, shards, given),
+    }
+
+
+def latency(times: np.ndarray, shards: int, given: Assumed = ASSUMED, *, seed: int = 0) -> dict[str, float]:
+    """Simulate queries that wait for all shards; ``hedged``: a shard's replica is asked, too, after its 95th percentile.
+
+    Each shard's time is drawn from ``times`` (ms), a share of them slow. With many shards, the maximum of the draws is
+    drawn at once, by inverting its distribution.
+    """
+    rng = np.random.default_rng(seed)
+    pool = np.sort(rng.choice(times, 200_000) * np.where(rng.random(200_000) < given.slow_share, given.slow_factor, 1))
+    late = np.quantile(pool, 0.95)
+    second = np.minimum(pool[rng.permutation(len(pool))], late + pool[rng.permutation(len(pool))])
+    found = {}
+    for name, one in (("plain", pool), ("hedged", np.sort(second))):
+        worst = one[np.minimum((rng.random(_DRAWS) ** (1 / shards) * len(one)).astype(int), len(one) - 1)]
+        merge = 0.001 * shards  # ten hits a shard, sorted
+        found |= {f"{name} p{q}": float(np.percentile(worst, q) + given.network_ms + merge) for q in (50, 99)}
+    return found
+
+
+def main() -> None:
+    """Write the results file."""
+    rates = measured()
+    plans = [plan(size, rates) for size in SIZES]
+    document = {
+        "name": "scale",
+        "title": "A model of 10^6, 10^8 and 10^10 pictures",
+        "date": datetime.now(UTC).isoformat(timespec="minutes"),
+        "command": "python -m benchmarks.scale",
+        "assumed": asdict(ASSUMED),
+        "measured": {
+            name: rate
+            | {"value": statistics.median(rate["value"]) if isinstance(rate["value"], list) else rate["value"]}
+            for name, rate in rates.items()
+        },
+        "plans": plans,
+    }
+    (RESULTS / "scale.json").write_text(json.dumps(document, indent=1) + "\n")
+    for each in plans:
+        print(json.dumps(each))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,7 +1,7 @@
 """Our search against others', same rows, same queries, same run: ``python -m benchmarks.peers --rows 10000 100000``.
 
-Each engine runs in processes of its own. ``--build`` makes what is lacking (a graph of a million rows takes a quarter
-of an hour), and is no timing; without it, everything is asked. Results of a size replace those before in
+Each engine runs in processes of its own. ``--build`` makes what is lacking (a graph of a million rows takes more than a
+quarter of an hour) and stops there; without it, all are asked, too. Results of a size replace those before in
 benchmarks/results/peers.json; plots go to benchmarks/plots.
 """
 

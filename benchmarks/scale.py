@@ -114,7 +114,7 @@ def plan(pictures: int, rates: dict[str, dict[str, Any]], given: Assumed = ASSUM
 
 
 def latency(times: np.ndarray, shards: int, given: Assumed = ASSUMED, *, seed: int = 0) -> dict[str, float]:
-    """Simulate queries that wait for all shards; ``hedged``: a shard's replica is asked, too, after its 95th percentile.
+    """Simulate queries that wait for all shards; ``hedged``: past its 95th percentile, a shard's replica is asked, too.
 
     Each shard's time is drawn from ``times`` (ms), a share of them slow. With many shards, the maximum of the draws is
     drawn at once, by inverting its distribution.
@@ -142,8 +142,7 @@ def main() -> None:
         "command": "python -m benchmarks.scale",
         "assumed": asdict(ASSUMED),
         "measured": {
-            name: rate
-            | {"value": statistics.median(rate["value"]) if isinstance(rate["value"], list) else rate["value"]}
+            name: rate | {"value": statistics.median(np.atleast_1d(rate["value"]).tolist())}
             for name, rate in rates.items()
         },
         "plans": plans,

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from wordsight.errors import CatalogueError
 from wordsight.index import ExactIndex, LayeredIndex
+from wordsight.index.coarse import Coarse, approximate, candidates, coded
 from wordsight.index.exact import best, positions
 from wordsight.index.graph import GraphIndex
 from wordsight.index.lists import ListIndex
@@ -87,6 +88,38 @@ def test_graph_file_round_trip_and_damage(tmp_path) -> None:
     file.write_bytes(b"not a graph")
     with pytest.raises(CatalogueError):
         GraphIndex.open(file, rows)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_coarse_rows_change_no_answer(seed: int) -> None:
+    """Not even among near and exact doubles, whose order 8 bits cannot tell, nor for rows of any length."""
+    rng = np.random.default_rng(seed)
+    vectors = rng.standard_normal((12_000, 48)).astype(np.float32)
+    vectors[6_000:9_000] = vectors[:3_000] + 1e-3 * rng.standard_normal((3_000, 48))
+    vectors[9_000:] = vectors[:3_000]
+    if seed % 2:
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    half = vectors.astype(np.float16)
+    half[77] = 0
+    ids = np.arange(12_000) * 2
+    plain = ExactIndex(48, Metric.COSINE, ids, half)
+    rough = ExactIndex(48, Metric.COSINE, ids, half, threads=2, coarse=Coarse.of(half))
+    for query in (*vectors[:20], rng.standard_normal(48).astype(np.float32), np.zeros(48, np.float32)):
+        for k in (1, 10, 100, 5_000):
+            for allowed in (None, ids[::2], ids[5:9]):
+                want, got = plain.search(query[None], k, allowed), rough.search(query[None], k, allowed)
+                np.testing.assert_array_equal(got.ids, want.ids)
+                np.testing.assert_array_equal(got.scores, want.scores)
+
+
+def test_coarse_rows_rule_most_others_out() -> None:
+    rows, vectors = filled(20_000, dim=128)
+    coarse = Coarse.of(np.asarray(rows.vectors))
+    query = vectors[3] + np.float32(0.02)
+    scores = approximate(query, coarse, slice(0, len(rows)))
+    bound = coarse.errors * np.linalg.norm(query) + coarse.lengths * coded(query[None])[2] + 1e-5
+    assert (np.abs(scores - np.asarray(rows.vectors, np.float32) @ query) <= bound).all()
+    assert len(candidates(query, coarse, scores, 10, None)) < 400
 
 
 @pytest.mark.parametrize("metric", Metric)

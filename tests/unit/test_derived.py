@@ -14,6 +14,7 @@ import pytest
 from wordsight.errors import CatalogueError
 from wordsight.index import ExactIndex, LayeredIndex
 from wordsight.index.graph import GraphIndex
+from wordsight.index.lists import ListIndex
 from wordsight.library import Catalogue, derived
 from wordsight.library.catalogue import StoredEncoder, pack
 from wordsight.testing import ColourEncoder
@@ -85,18 +86,21 @@ def files(catalogue: Catalogue, stored: StoredEncoder) -> Path:
     return home(catalogue, stored) / generation
 
 
-@pytest.mark.parametrize("graph_from", [None, 1])
-def test_answers_do_not_depend_on_where_vectors_lie(filled, graph_from) -> None:
+@pytest.mark.parametrize("kind", [ExactIndex, GraphIndex, ListIndex])
+def test_answers_do_not_depend_on_where_vectors_lie(filled, kind, monkeypatch) -> None:
+    graph_from = None if kind is ExactIndex else 1
+    monkeypatch.setattr(derived, "COARSE_FROM", 1)
+    monkeypatch.setattr(derived, "LISTS_FROM", 1 if kind is ListIndex else 10**6)
     catalogue, stored = filled
     check(catalogue, stored)
     derived.fold(catalogue, stored, graph_from=graph_from)
-    check(catalogue, stored, GraphIndex if graph_from else ExactIndex)
+    check(catalogue, stored, kind)
     add(catalogue, stored, 25)
     check(catalogue, stored, LayeredIndex)
     remove(catalogue, 1, 2, 33, 60, 61, 85)  # of the files, and of the rest
     check(catalogue, stored, LayeredIndex)
     derived.fold(catalogue, stored, graph_from=graph_from)
-    check(catalogue, stored, GraphIndex if graph_from else ExactIndex)
+    check(catalogue, stored, kind)
     remove(catalogue, *range(1, 86))
     check(catalogue, stored)
     derived.fold(catalogue, stored, graph_from=graph_from)
@@ -173,18 +177,19 @@ def zero(file: Path) -> None:
     file.write_bytes(bytes(file.stat().st_size))
 
 
-@pytest.mark.parametrize("name", ["ids", "vectors", "graph", "manifest.json"])
+@pytest.mark.parametrize("name", ["ids", "vectors", "graph", "lists_codes.npy", "manifest.json"])
 @pytest.mark.parametrize("harm", [Path.unlink, truncate, lambda file: file.write_bytes(b""), zero])
 def test_damaged_files_are_not_used_and_the_next_run_makes_them_anew(filled, monkeypatch, name, harm) -> None:
     if name == "vectors" and harm is zero:
         pytest.skip("vectors carry no mark by which lost bytes could be told at once; `wordsight recall` shows them")
     catalogue, stored = filled
     monkeypatch.setattr(derived, "_FEW", 10)
+    monkeypatch.setattr(derived, "LISTS_FROM", 1 if name.startswith("lists") else 10**6)
     derived.fold(catalogue, stored, graph_from=1)
     harm(files(catalogue, stored) / name)
     check(catalogue, stored, LayeredIndex)
     assert derived.fold_if_due(catalogue, stored, graph_from=1)
-    check(catalogue, stored, GraphIndex)
+    check(catalogue, stored, ListIndex if name.startswith("lists") else GraphIndex)
 
 
 @pytest.mark.parametrize(

@@ -148,8 +148,8 @@ def build_lists(rows: ExactIndex, *, seed: int = 0) -> Lists:
     centroids = _centroids(np.asarray(rows.vectors[sample], np.float32), count, rng)
     owners = np.empty(len(rows), np.int64)
     for start in range(0, len(rows), _CHUNK):
-        part = np.asarray(rows.vectors[start : start + _CHUNK], np.float32)
-        owners[start : start + _CHUNK] = nearest(part, centroids)[0]
+        some = np.asarray(rows.vectors[start : start + _CHUNK], np.float32)
+        owners[start : start + _CHUNK] = nearest(some, centroids)[0]
     order = np.argsort(owners, kind="stable").astype(np.int32)
     starts = np.searchsorted(owners[order], np.arange(count + 1)).astype(np.int64)
     codes = np.empty((len(rows), rows.dim), np.int8)

@@ -1,8 +1,7 @@
 """Our search against others', same rows, same queries, same run: ``python -m benchmarks.peers --rows 10000 100000``.
 
-Each engine runs in processes of its own. ``--build`` makes what is lacking (a graph of a million rows takes more than a
-quarter of an hour) and stops there; without it, all are asked, too. Results of a size replace those before in
-benchmarks/results/peers.json; plots go to benchmarks/plots.
+Each engine runs in processes of its own. ``--build`` makes what is lacking and stops there; without it, all are asked,
+too. Results of a size replace those before in benchmarks/results/peers.json; plots go to benchmarks/plots.
 """
 
 from __future__ import annotations
@@ -91,14 +90,15 @@ def ask(work: Path, rows: int, name: str) -> dict[str, Any]:
     (sample,) = measure([Command(module("peer_engines", name, str(work), str(rows), "ask"))])
     answers: dict[str, Any] = sample.last_json()  # type: ignore[assignment]
     place = folder(work, rows, name)
-    files = [
-        file for file in place.rglob("*") if file.is_file() and file.name not in ("built.json", "made.json", "ours")
-    ]
+    if (place / "catalogue" / "index").is_dir():  # its database is what all the engines leave out
+        place = place / "catalogue" / "index"
+    aside = ("built.json", "made.json", "ours")
+    files = [file for file in place.rglob("*") if file.is_file() and file.name not in aside]
     found: dict[str, Any] = {
         "cold_s": [each.wall_s for each in cold],
         "memory_mb": statistics.median(each.peak_rss_mb for each in cold),
         "disk_mb": sum(file.stat().st_size for file in files) / 1e6,
-        "build": json.loads((place / "built.json").read_text()),
+        "build": json.loads((folder(work, rows, name) / "built.json").read_text()),
         "ms": {depth: answer["ms"] for depth, answer in answers.items()},
         "found": {depth: answer["found"] for depth, answer in answers.items()},
     }

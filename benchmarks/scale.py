@@ -22,7 +22,6 @@ from benchmarks import report
 RESULTS = report.ROOT / "benchmarks" / "results"
 SIZES = (10**6, 10**8, 10**10)
 _DRAWS = 20_000
-_SHARD = "1000000"  # the rows of one measured shard
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,9 @@ ASSUMED = Assumed()
 def measured() -> dict[str, dict[str, Any]]:
     """Return the rates that the model is fed with, each with the file and figure that it comes from."""
     indexing = _figures("indexing")
-    peers = json.loads((RESULTS / "peers.json").read_text())["sizes"][_SHARD]
+    sizes = json.loads((RESULTS / "peers.json").read_text())["sizes"]
+    rows = max(sizes, key=int)  # the largest that was measured stands for a shard
+    peers = sizes[rows]
     lists, exact = peers["engines"]["wordsight lists"], peers["summary"]["wordsight exact"]
     summary, dim = peers["summary"]["wordsight lists"], 384
     cores = peers["machine"]["cores"]
@@ -61,10 +62,14 @@ def measured() -> dict[str, dict[str, Any]]:
         "vector_bytes": {"value": 2 * dim, "from": "half precision, 384 numbers"},
         "list_bytes": {"value": dim + 12, "from": "8-bit copy, its scale and length, and a place (index/lists.py)"},
         "catalogue_bytes": {"value": _per_row(), "from": "growth.json: database, bytes a picture"},
-        "build_cpu_s_per_million": {"value": lists["build"]["cpu_s"], "from": f"peers.json: {_SHARD}, wordsight lists"},
-        "lists_ms": {"value": lists["ms"]["0"], "from": f"peers.json: {_SHARD}, wordsight lists, no filter"},
-        "lists_recall": {"value": summary["recall"]["0"], "from": f"peers.json: {_SHARD}, wordsight lists"},
-        "exact_ms_per_million": {"value": exact["ms"]["0"], "from": f"peers.json: {_SHARD}, exact, {cores} cores"},
+        "shard_rows": {"value": int(rows), "from": "peers.json: the largest size"},
+        "build_s": {"value": lists["build"]["seconds"] * cores, "from": f"peers.json: {rows}, wordsight lists"},
+        "lists_ms": {"value": lists["ms"]["0"], "from": f"peers.json: {rows}, wordsight lists, no filter"},
+        "lists_recall": {"value": summary["recall"]["0"], "from": f"peers.json: {rows}, wordsight lists"},
+        "exact_ms_per_million": {
+            "value": exact["ms"]["0"] * 1e6 / int(rows),
+            "from": f"peers.json: {rows}, exact, {cores} cores",
+        },
     }
 
 
@@ -87,11 +92,11 @@ def plan(pictures: int, rates: dict[str, dict[str, Any]], given: Assumed = ASSUM
     core_hours = pictures * value["encode_cpu_ms"] / 3.6e6
     read_hours = pictures * given.picture_bytes / 1e9 / given.read_gb_per_s_per_node / 3600
     encode_nodes = max(1, math.ceil(max(core_hours / given.node_cores, read_hours) / (24 * given.encode_days)))
-    build = pictures / 1e6 * value["build_cpu_s_per_million"] * (rows / 1e6) ** 0.5 / 3600
+    grown = rows / value["shard_rows"]  # sqrt(n) lists of sqrt(n) rows: a search grows as the root, building as n^1.5
+    build = shards * value["build_s"] * grown**1.5 / 3600
     memory_gb = index_gb * given.replicas
     serve_nodes = max(1, math.ceil(memory_gb / (0.75 * given.node_memory_gb)))
-    # A shard of n rows has sqrt(n) lists of sqrt(n) rows: its time grows with the root.
-    times = np.asarray(value["lists_ms"]) * max(1.0, (rows / 1e6) ** 0.5)
+    times = np.asarray(value["lists_ms"]) * grown**0.5
     month = 730
     return {
         "pictures": pictures,

@@ -153,8 +153,51 @@ def main() -> None:
         "plans": plans,
     }
     (RESULTS / "scale.json").write_text(json.dumps(document, indent=1) + "\n")
-    for each in plans:
-        print(json.dumps(each))
+    page = report.ROOT / "docs" / "scale.md"
+    before, rest = page.read_text().split(_BEGIN, 1)
+    page.write_text(f"{before}{_BEGIN}\n{tables(document)}\n{_END}{rest.split(_END, 1)[1]}")
+
+
+def tables(document: dict[str, Any]) -> str:
+    """Return what the page shows: the plans, what was measured, what is assumed."""
+    plans = document["plans"]
+    lines = ["| | " + " | ".join(f"10^{round(math.log10(each['pictures']))}" for each in plans) + " | kind |"]
+    lines.append("|---|" + "---:|" * len(plans) + "---|")
+    for key, title, kind in _SHOWN:
+        cells = [each["latency_ms"][key] if key in each["latency_ms"] else each[key] for each in plans]
+        lines.append(f"| {title} | " + " | ".join(_short(cell) for cell in cells) + f" | {kind} |")
+    lines += ["", "Measured, and fed to the model:", ""]
+    lines += [f"- {name}: {_short(rate['value'])} ({rate['from']})" for name, rate in document["measured"].items()]
+    lines += ["", "Assumed:", ""]
+    lines += [f"- {name}: {_short(value)}" for name, value in document["assumed"].items()]
+    return "\n".join(lines)
+
+
+_BEGIN, _END = "<!-- begin scale: written by `python -m benchmarks.scale` -->", "<!-- end scale -->"
+_SHOWN = (
+    ("pictures_tb", "pictures, TB", "assumed size"),
+    ("vectors_gb", "vectors, half precision, GB", "arithmetic"),
+    ("index_gb", "index: vectors, lists, GB", "arithmetic"),
+    ("database_gb", "SQLite database, as on a laptop, GB", "measured a picture"),
+    ("shards", "shards", "assumed rows a shard"),
+    ("encode_core_hours", "encoding, core hours", "measured rate"),
+    ("encode_nodes", "nodes that encode it in the days assumed", "measured rate"),
+    ("encode_usd", "encoding, USD", "assumed price"),
+    ("node_failures_while_encoding", "nodes that fail meanwhile", "assumed rate"),
+    ("build_core_hours", "building the lists, core hours", "measured, scaled"),
+    ("serve_nodes", "nodes that serve, by memory, replicas included", "assumed machine"),
+    ("serve_usd_month", "serving, USD a month", "assumed price"),
+    ("storage_usd_month", "storing pictures and index, USD a month", "assumed price"),
+    ("exact_ms_one_machine", "exact search on one machine like this one, ms", "measured, scaled"),
+    ("plain p50", "search, all shards, median, ms", "simulated"),
+    ("plain p99", "search, all shards, 99th percentile, ms", "simulated"),
+    ("hedged p50", "hedged, median, ms", "simulated"),
+    ("hedged p99", "hedged, 99th percentile, ms", "simulated"),
+)
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"
 
 
 if __name__ == "__main__":

@@ -34,9 +34,9 @@ lint: $(VENV)/.dev  ## Check style, types and the architecture's import contract
 bench: $(VENV)/.bench  ## Measure speed and memory against named peers (tens of minutes); results go to benchmarks/results
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.same_weights
-	$(BIN)/python -m benchmarks.growth
 	$(BIN)/python -m benchmarks.peers
 	$(BIN)/python -m benchmarks.peers_doc
+	$(BIN)/python -m benchmarks.growth
 	$(BIN)/python -m benchmarks.scale
 
 faults: $(VENV)/.dev  ## Inject faults of disks and machines, at length (tens of minutes); results go to benchmarks/results

@@ -1,105 +1,63 @@
-"""How our own costs grow with the number of pictures: ``python -m benchmarks.growth``; exponents are fitted.
+"""How our own costs grow with the number of pictures: ``python -m benchmarks.growth``, after ``benchmarks.peers``.
 
-Cost = c * N^a: a is the slope of a straight line through the logarithms, by least squares over the sizes.
+Nothing is measured anew: the costs are those in benchmarks/results/peers.json. Cost = c * N^a: a is the slope of a
+straight line through the logarithms, by least squares over the sizes.
 """
 
 from __future__ import annotations
 
-import argparse
-import statistics
-import time
-from pathlib import Path
+import json
+from typing import Any
 
 import numpy as np
 
-from benchmarks import realistic, report, synthetic
-from benchmarks.process import Command, measure, python
+from benchmarks import report
 from benchmarks.report import Result
-from wordsight.index.lists import ListIndex
-from wordsight.library import derived
-from wordsight.library.catalogue import DATABASE, Catalogue
-from wordsight.machine import cores
-from wordsight.registry import load_encoder
 
-SIZES = (10_000, 30_000, 100_000, 300_000, 1_000_000)
-_QUERIES = 20
-_COLD = """
-import sys; from pathlib import Path; import numpy as np
-from wordsight.library import derived; from wordsight.library.catalogue import Catalogue
-from wordsight.machine import cores
-catalogue = Catalogue.open(Path(sys.argv[1]))
-index = derived.open_index(catalogue, catalogue.encoders()[0], threads=cores())
-assert index.search(np.ones((1, index.dim), np.float32), 10).ids.shape == (1, 10)
-"""
+_RESULTS = report.ROOT / "benchmarks" / "results"
+_OURS = {"wordsight exact": "exact search", "wordsight lists": "lists"}
+_COSTS = {
+    "build_s": "writing index files, s",
+    "cold_s": "cold process to the first answer, s",
+    "memory_mb": "memory of that process, MB",
+    "disk_mb": "index files, MB",
+}
 
 
 def main() -> None:
-    """Measure each size, fit, write benchmarks/results/growth.json and a plot."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.growth", description=__doc__)
-    parser.add_argument("--rows", type=int, nargs="+", default=list(SIZES))
-    parser.add_argument("--work", type=Path, default=report.ROOT / "benchmarks" / ".work")
-    parser.add_argument("--dry", action="store_true", help="measure, print, write nothing")
-    given = parser.parse_args()
-    about = report.machine()
-    costs: dict[str, dict[int, float]] = {}
-    for rows in given.rows:
-        for name, value in one(given.work, rows).items():
-            costs.setdefault(name, {})[rows] = value
-            print(f"{rows:,}: {name} {value:.4g}", flush=True)
-    result = Result("growth", "Growth of our own costs with the number of pictures", {"rows": given.rows, "dim": 384})
+    """Fit, write benchmarks/results/growth.json, its table and a plot."""
+    sizes = json.loads((_RESULTS / "peers.json").read_text())["sizes"]
+    costs = collect(sizes)
+    result = Result("growth", "Growth of our own costs with the number of pictures", {"rows": [int(n) for n in sizes]})
     for name, points in costs.items():
-        exponent, factor = fit(points)
-        result.add(f"{name}: exponent", exponent)
-        result.raw[name] = {"points": {str(n): value for n, value in points.items()}, "factor": factor}
-    largest = max(given.rows)
-    result.add("database, bytes a picture", costs["database, MB"][largest] * 1e6 / largest, "B")
-    if not given.dry:
-        file = report.ROOT / "benchmarks" / "results" / "growth.json"
-        report.write_json(
-            result, file, command=f"python -m benchmarks.growth --rows {' '.join(map(str, given.rows))}", about=about
-        )
-        report.write_table(file, report.ROOT / "docs" / "benchmarks.md")
-        draw(costs)
+        if len(points) > 1:
+            exponent, factor = fit(points)
+            result.add(f"{name}: exponent", exponent)
+            result.raw[name] = {"points": {str(n): value for n, value in points.items()}, "factor": factor}
+    database = costs["database, MB"]
+    result.add("database, bytes a picture", database[max(database)] * 1e6 / max(database), "B")
+    largest = max(sizes, key=int)
+    file = _RESULTS / "growth.json"
+    report.write_json(result, file, command="python -m benchmarks.growth", about=sizes[largest]["machine"])
+    report.write_table(file, report.ROOT / "docs" / "benchmarks.md")
+    draw(costs)
 
 
-def one(work: Path, rows: int) -> dict[str, float]:
-    """Return the costs at one size."""
-    encoder = load_encoder("mini")
-    space = realistic.space(encoder, work)
-    place = work / f"catalogue-{rows}-exact"
-    fold_s = synthetic.make(place, encoder, rows, draw=space.draw(), label=space.label)
-    queries = np.concatenate([space.texts[: _QUERIES // 2], space.pictures[: _QUERIES // 2]]).astype(np.float32)
-    filtered = np.sort(np.random.default_rng(0).choice(np.arange(1, rows + 1), max(20, rows // 50), replace=False))
-    with Catalogue.open(place) as catalogue:
-        exact = derived.open_index(catalogue, catalogue.encoders()[0], threads=cores())
-        start = time.perf_counter()
-        lists = ListIndex(exact)  # type: ignore[arg-type]  # below two million rows it is exact
-        build_s = time.perf_counter() - start
-        found = {
-            "exact search, ms": _median(exact, queries, None),
-            "exact search, a filter of 2 %, ms": _median(exact, queries, filtered),
-            "lists, ms": _median(lists, queries, None),
-            "building lists, s": build_s,
-            "writing index files, s": fold_s,
-        }
-    samples = measure([Command(python(_COLD, str(place)))] * 4)[1:]
-    index = sum(file.stat().st_size for file in (place / "index").rglob("*") if file.is_file())
-    return found | {
-        "cold process to the first answer, s": statistics.median(sample.wall_s for sample in samples),
-        "memory of that process, MB": statistics.median(sample.peak_rss_mb for sample in samples),
-        "index files, MB": index / 1e6,
-        "database, MB": (place / DATABASE).stat().st_size / 1e6,
-    }
-
-
-def _median(index, queries, allowed) -> float:  # type: ignore[no-untyped-def]
-    index.search(queries[:1], 10, allowed)
-    times = []
-    for query in queries:
-        start = time.perf_counter()
-        index.search(query[None], 10, allowed)
-        times.append((time.perf_counter() - start) * 1e3)
-    return statistics.median(times)
+def collect(sizes: dict[str, Any]) -> dict[str, dict[int, float]]:
+    """Return cost -> size -> value."""
+    costs: dict[str, dict[int, float]] = {}
+    for rows, size in sizes.items():
+        for engine, told in _OURS.items():
+            each = size["summary"].get(engine)
+            if each is None:
+                continue
+            for key, words in {"0": "", "1": ", a filter of 50 %", "2": ", a filter of 2 %"}.items():
+                costs.setdefault(f"{told}{words}, ms", {})[int(rows)] = each["ms"][key]
+            for key, words in _COSTS.items():
+                costs.setdefault(f"{told}: {words}", {})[int(rows)] = each[key]
+            if each.get("database_mb"):
+                costs.setdefault("database, MB", {})[int(rows)] = each["database_mb"]
+    return costs
 
 
 def fit(points: dict[int, float]) -> tuple[float, float]:
@@ -119,12 +77,12 @@ def draw(costs: dict[str, dict[int, float]]) -> None:
     drawn, axes = plt.subplots(1, 3, figsize=(13, 4.2))
     for axis, unit in zip(axes, (", ms", ", s", ", MB"), strict=True):
         for name, points in costs.items():
-            if name.endswith(unit):
+            if name.endswith(unit) and len(points) > 1:
                 label = f"{name.removesuffix(unit)}: N^{fit(points)[0]:.2f}"
                 axis.plot(list(points), list(points.values()), marker="o", label=label)
         axis.set(xscale="log", yscale="log", xlabel="pictures", ylabel=unit.removeprefix(", "))
         axis.grid(alpha=0.3)
-        axis.legend(fontsize=8)
+        axis.legend(fontsize=7)
     drawn.tight_layout()
     folder = report.ROOT / "benchmarks" / "plots"
     folder.mkdir(exist_ok=True)

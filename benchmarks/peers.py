@@ -19,6 +19,7 @@ import numpy as np
 from benchmarks import peers_plot, realistic, report
 from benchmarks.peer_engines import DIM, ENGINES, EXACT, TOP, folder
 from benchmarks.process import Command, measure, module
+from wordsight.library.catalogue import DATABASE
 from wordsight.registry import load_encoder
 
 RESULTS = report.ROOT / "benchmarks" / "results" / "peers.json"
@@ -90,7 +91,9 @@ def ask(work: Path, rows: int, name: str) -> dict[str, Any]:
     (sample,) = measure([Command(module("peer_engines", name, str(work), str(rows), "ask"))])
     answers: dict[str, Any] = sample.last_json()  # type: ignore[assignment]
     place = folder(work, rows, name)
+    database = 0.0
     if (place / "catalogue" / "index").is_dir():  # its database is what all the engines leave out
+        database = (place / "catalogue" / DATABASE).stat().st_size / 1e6
         place = place / "catalogue" / "index"
     aside = ("built.json", "made.json", "ours")
     files = [file for file in place.rglob("*") if file.is_file() and file.name not in aside]
@@ -98,6 +101,7 @@ def ask(work: Path, rows: int, name: str) -> dict[str, Any]:
         "cold_s": [each.wall_s for each in cold],
         "memory_mb": statistics.median(each.peak_rss_mb for each in cold),
         "disk_mb": sum(file.stat().st_size for file in files) / 1e6,
+        "database_mb": database,
         "build": json.loads((folder(work, rows, name) / "built.json").read_text()),
         "ms": {depth: answer["ms"] for depth, answer in answers.items()},
         "found": {depth: answer["found"] for depth, answer in answers.items()},
@@ -121,21 +125,26 @@ def write(rows: int, found: dict[str, Any], about: dict[str, object]) -> None:
     document = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {"sizes": {}}
     engines = document["sizes"].get(str(rows), {}).get("engines", {}) | found
     truth = engines["numpy float32"]
+    for name in found:
+        engines[name]["recall"] = dict(recalls(engines[name], truth))
+        if engines[name] is not truth:
+            del engines[name]["found"]  # thousands of numbers that nobody reads
+    alone = [each for name, each in engines.items() if name.startswith("numpy")]
+    fastest = {depth: min(statistics.median(each["ms"][depth]) for each in alone) for depth in truth["ms"]}
     summary = {}
     for name, each in engines.items():
-        recall = dict(recalls(each, truth))
         summary[name] = {
             "exact": name in EXACT,
             "ms": {depth: float(f"{statistics.median(ms):.4g}") for depth, ms in each["ms"].items()},
             "p95_ms": {depth: float(f"{np.percentile(ms, 95):.4g}") for depth, ms in each["ms"].items()},
-            "recall": {depth: round(value, 4) for depth, value in recall.items()},
+            "recall": {depth: round(value, 4) for depth, value in each["recall"].items()},
             "times_numpy": {
-                depth: float(f"{statistics.median(truth['ms'][depth]) / statistics.median(ms):.3g}")
-                for depth, ms in each["ms"].items()
+                depth: float(f"{fastest[depth] / statistics.median(ms):.3g}") for depth, ms in each["ms"].items()
             },
             "cold_s": round(statistics.median(each["cold_s"]), 3),
             "memory_mb": round(each["memory_mb"]),
             "disk_mb": round(each["disk_mb"], 1),
+            "database_mb": round(each.get("database_mb", 0.0), 1),
             "build_s": round(each["build"]["seconds"], 1),
         }
     document["sizes"][str(rows)] = {

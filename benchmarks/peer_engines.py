@@ -49,7 +49,7 @@ class Numpy(_Kept):
     asks, filters = 40, True
 
     def build(self, place: Path, vectors: Rows, depth: NDArray[np.uint8]) -> None:
-        np.save(place / "rows.npy", vectors)
+        (place / "rows.npy").hardlink_to(place.parent / "vectors.npy")
 
     def open(self, place: Path, data: Path) -> None:
         self.rows = np.load(place / "rows.npy")

@@ -64,8 +64,12 @@ def answers(place: Path, top: int = 50) -> list[list[tuple[str, float]]]:
         return [[(str(hit.path), hit.score) for hit in library.search(text, top=top).hits] for text in _QUERIES]
 
 
-def check_sound(place: Path) -> int | None:
-    """Check what was left behind; return the number of files recorded, ``None`` where there is no catalogue yet."""
+def check_sound(place: Path, *, settled: bool = False) -> int | None:
+    """Check what was left behind; return the number of files recorded, ``None`` where there is no catalogue yet.
+
+    Until a sync has come to its end (``settled``), the vector of a picture whose file was overwritten stays: it may be
+    found again under another name, and is not encoded anew then.
+    """
     try:
         catalogue = Catalogue.open(place)
     except CatalogueError as error:
@@ -79,14 +83,15 @@ def check_sound(place: Path) -> int | None:
         lost = (
             "SELECT count(*) FROM vectors v WHERE v.content_id NOT IN (SELECT content_id FROM files WHERE content_id)"
         )
-        assert catalogue.db.execute(lost).fetchone() == (0,), "vectors without a file"
+        orphans = int(catalogue.db.execute(lost).fetchone()[0])
+        assert not orphans or not settled, "vectors without a file"
         files = int(catalogue.db.execute("SELECT count(*) FROM files").fetchone()[0])
         if not catalogue.encoders():
             return files
     with Library(ColourEncoder(), place) as library:
         answer = library.search("red", top=10**6)
         assert len(answer.hits) <= files, "more is found than is there"
-        assert answer.searched == len({hit.sha256 for hit in answer.hits}), (answer.searched, len(answer.hits))
+        assert answer.searched - orphans == len({hit.sha256 for hit in answer.hits}), (answer.searched, orphans)
         assert len({hit.path for hit in answer.hits}) == len(answer.hits), "a picture is found twice"
     return files
 
@@ -111,7 +116,7 @@ class Calm:
 
     def equals(self, place: Path) -> None:
         """Check that a catalogue holds and finds the same."""
-        check_sound(place)
+        check_sound(place, settled=True)
         assert content(place) == self.content, "rows differ from those of a fresh rebuild"
         assert answers(place) == self.answers, "searches differ from those of a fresh rebuild"
         assert (place / DATABASE).is_file()

@@ -125,6 +125,8 @@ def _model(manifest: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> C
         raise ValueError("its labels are no list of texts")
     if not isinstance(manifest["features"], list) or not isinstance(manifest["about"], dict):
         raise ValueError("its manifest is not in order")
+    if not all(isinstance(description, dict) for description in (*manifest["features"], manifest["projection"])):
+        raise ValueError("its features and its projection are not described by objects")
     features = tuple(
         from_parts(description, _below(arrays, f"features/{number}/"))
         for number, description in enumerate(manifest["features"])

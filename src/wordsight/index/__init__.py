@@ -2,7 +2,7 @@
 
 - ``ExactIndex``: scans every row; always right, and fast to some two million rows.
 - ``GraphIndex``: an HNSW graph (usearch); sub-linear beyond that, approximate.
-- ``ListIndex``: inverted lists; approximate, too, and built in a fraction of a graph's time.
+- ``ListIndex``: inverted lists; approximate, too, and built in one pass.
 - ``LayeredIndex``: a large read-only base, the rows added since, and the rows removed since.
 
 ``RegionIndex`` puts two of them together: pictures ranked by the whole and by their best region.

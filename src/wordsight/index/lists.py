@@ -2,7 +2,7 @@
 
 Jégou, Douze and Schmid, "Product quantization for nearest neighbor search", 2011, section IV (inverted lists). Here the
 lists hold the rows in 8 bits; what they propose is scored by the exact rows, so scores and order equal exact search.
-Building takes a fraction of the time that a graph takes.
+Building is one pass over the rows, where a graph searches itself for each.
 """
 
 from __future__ import annotations

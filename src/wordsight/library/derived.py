@@ -36,10 +36,10 @@ from wordsight.types import Metric, RowIds
 GRAPH_FROM = 2_000_000
 """Rows from which an approximate index is built: an exact scan of a million takes some 50 ms, and nothing to build."""
 LISTS_FROM = 500_000
-"""Rows from which that is inverted lists: they are built in a fraction of a graph's time."""
+"""Rows from which that is inverted lists: they are built in one pass."""
 
 COARSE_FROM = 50_000
-"""Rows from which the index files hold the rows in 8 bits, too: half as many bytes again, twice as fast."""
+"""Rows from which the index files hold the rows in 8 bits, too: half as many bytes again, and half as many to read."""
 
 _COARSE = ("scales", "errors", "lengths")
 _REGIONS = "region_"

@@ -134,10 +134,10 @@ def kills(work: Path, *, count: int, seed: int = 3) -> Numbers:
             with suppress(subprocess.TimeoutExpired):
                 child.wait(timeout=0.35 + rng.random() * 0.8 if killed < count else None)
             child.send_signal(signal.SIGKILL)
-            child.communicate()
+            said = child.communicate()[1]
             if child.returncode == 0:
                 break
-            assert child.returncode == -signal.SIGKILL
+            assert child.returncode == -signal.SIGKILL, said
             killed += 1
             found = (checks.check_sound(place) or 0) if (place / DATABASE).exists() else 0
             assert found >= before, "a file that was recorded is lost"

@@ -7,7 +7,9 @@ code was not written for input that means harm.
 
 from __future__ import annotations
 
+import io
 import pickle
+import pickletools
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -106,13 +108,24 @@ def read_dict(path: Path) -> dict[str, Any]:
     Raises ``BadInput`` for anything but numbers, texts, lists, dictionaries and arrays of whole numbers.
     """
     try:
-        with path.open("rb") as file:
-            content = _plain(_Unpickler(file, encoding="bytes").load())
+        data = path.read_bytes()
+        _check_places(data)
+        content = _plain(_Unpickler(io.BytesIO(data), encoding="bytes").load())
     except Exception as error:  # a damaged pickle can raise nearly anything
         raise BadInput(f"{path} is not a pickle of plain arrays: {error}") from error
     if not isinstance(content, dict):
         raise BadInput(f"{path} should hold a dictionary, but holds a {type(content).__name__}")
     return content
+
+
+def _check_places(data: bytes) -> None:
+    """Raise ``ValueError`` for a value that is put at a place beyond the pickle's length: memory up to there is taken.
+
+    Values that claim to be longer than the pickle are found on the way.
+    """
+    for step, argument, _ in pickletools.genops(data):
+        if step.name in ("PUT", "BINPUT", "LONG_BINPUT") and not 0 <= int(argument or 0) <= len(data):
+            raise ValueError(f"it puts a value at place {argument} of {len(data)}")
 
 
 def _plain(value: Any) -> Any:

@@ -15,10 +15,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from training.measure import Shipped, measure_all
 
 from benchmarks import report, vit
 from benchmarks.report import Bar, Result
+from training.measure import Shipped, measure_all
 from wordsight.datasets import load_task
 from wordsight.encoders.onnx import OnnxEncoder
 from wordsight.experiment import run_task

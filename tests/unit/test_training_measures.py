@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+
 from training.card import note_measures, spoiled_table, write_card
 from training.failures import Failure, draw
 from training.robust import SPOILED, low

@@ -13,7 +13,8 @@
     |-- CatalogueError             the catalogue cannot be used
     |   |-- CatalogueBusy          another process is writing to it
     |   |-- CatalogueVersionError  it was written by a newer wordsight
-    |   `-- EncoderMismatch        it holds vectors of another encoder
+    |   |-- EncoderMismatch        it holds vectors of another encoder
+    |   `-- StoreError             a store (Lance tables) or the job that fills it cannot go on
     `-- MissingExtra               an optional dependency is not installed; carries the install command
 """
 
@@ -89,6 +90,10 @@ class CatalogueVersionError(CatalogueError):
 
 class EncoderMismatch(CatalogueError):  # noqa: N818
     """The catalogue holds vectors of another encoder than the one asked for."""
+
+
+class StoreError(CatalogueError):
+    """A store (Lance tables, in a folder or an object storage) or the job that fills it cannot go on."""
 
 
 class MissingExtra(WordsightError):  # noqa: N818

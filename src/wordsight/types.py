@@ -37,6 +37,41 @@ class ImageRef(NamedTuple):
     path: Path
 
 
+class Address(type(Path())):  # type: ignore[misc]  # Path itself can be subclassed from Python 3.12 on only
+    """A path, or the URL of an object in a storage, with its two slashes: ``s3://bucket/folder/photo.jpg``.
+
+    A URL is absolute, and has parents and a name like a path. Only ``wordsight.scale`` opens what it stands for.
+    """
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        scheme, colon, rest = text.partition(":/")
+        return f"{scheme}://{rest}" if colon and _is_scheme(scheme) and not rest.startswith("/") else text
+
+    __fspath__ = __str__
+
+    @property
+    def is_url(self) -> bool:
+        """Whether it is no path of this machine."""
+        return "://" in str(self)
+
+    def is_absolute(self) -> bool:
+        """Return whether it stands for the same thing from everywhere."""
+        return self.is_url or bool(super().is_absolute())
+
+    def absolute(self) -> Address:
+        """Return it as it is seen from everywhere."""
+        return self if self.is_url else Address(super().absolute())
+
+    def as_uri(self) -> str:
+        """Return it as a link."""
+        return str(self) if self.is_url else str(super().as_uri())
+
+
+def _is_scheme(text: str) -> bool:
+    return len(text) > 1 and text.isascii() and text[0].isalpha() and all(c.isalnum() or c in "+-." for c in text)
+
+
 class Neighbours(NamedTuple):
     """Answer of a vector index: for each query the closest rows, best first.
 

@@ -14,6 +14,7 @@ _MODULES = {
     "explain": "explain",
     "status": "index",
     "forget": "index",
+    "compact": "store",
     "recall": "index",
     "evaluate": "evaluate",
     "localize": "localize",

@@ -18,11 +18,13 @@ from wordsight.cli.options import (
     JsonOption,
     QuietOption,
     RuntimeOption,
+    StoreOption,
     choose_runtime,
     notice,
     open_library,
 )
 from wordsight.cli.text import printable
+from wordsight.errors import BadInput
 
 if TYPE_CHECKING:
     from wordsight.library import Health, Progress, SyncReport
@@ -31,9 +33,24 @@ _SKIPS_SHOWN = 20
 
 
 def index(
-    folders: Annotated[list[Path], typer.Argument(help="Folders of photos; they are only read.", show_default=False)],
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FOLDERS",
+            help="Folders of photos; they are only read. With --store also URLs, tar shards such as {000..012}.tar, "
+            "and lists of addresses in CSV or Parquet.",
+            show_default=False,
+        ),
+    ],
     encoder: CatalogueEncoderOption = None,
     catalog: CatalogOption = None,
+    store: StoreOption = None,
+    runner: Annotated[
+        str, typer.Option(help="Who works, with --store: local, ray (a cluster here), or ray://HOST:10001.")
+    ] = "local",
+    worker_gpus: Annotated[
+        float, typer.Option(min=0, help="GPUs of each of Ray's workers; a share lets several have one.")
+    ] = 0.0,
     beside: Annotated[bool, typer.Option(help="Index for this encoder beside the catalogue's other ones.")] = False,
     regions: Annotated[
         bool | None,
@@ -44,18 +61,39 @@ def index(
         ),
     ] = None,
     runtime: RuntimeOption = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Threads; all cores unless told.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Threads, or Ray's workers; all cores unless told.")
+    ] = None,
     retry_skipped: Annotated[bool, typer.Option(help="Read files again that could not be read before.")] = False,
     allow_empty: Annotated[bool, typer.Option(help="Accept that a folder has lost all its photos.")] = False,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Build or update the catalogue of photo folders.
+    """Build or update the catalogue of photo folders, or with --store a store for many machines.
 
     New, changed, moved and deleted files are noticed; stopped at any moment, it continues with the next run.
     """
     choose_runtime(runtime)
-    for folder in folders:
+    if store is not None:
+        if beside or regions or allow_empty:
+            raise BadInput("--beside, --regions and --allow-empty are for catalogues: leave out --store")
+        from wordsight.cli.store import fill_store
+
+        fill_store(
+            sources,
+            store,
+            encoder,
+            runner=runner,
+            workers=workers,
+            worker_gpus=worker_gpus,
+            retry_skipped=retry_skipped,
+            quiet=quiet,
+            as_json=as_json,
+        )
+        return
+    if runner != "local" or worker_gpus:
+        raise BadInput("--runner and --worker-gpus fill a store: add --store FOLDER_OR_URL")
+    for folder in map(Path, sources):
         with open_library(encoder, catalog) as library, progress_bar(folder, quiet) as progress:
             report = library.sync(
                 folder,
@@ -137,7 +175,7 @@ def recall(
 
 
 @contextmanager
-def progress_bar(folder: Path, quiet: bool) -> Iterator[Callable[[Progress], None]]:
+def progress_bar(folder: Path | str, quiet: bool) -> Iterator[Callable[[Progress], None]]:
     """Show a bar with rate, time left and skipped files on a terminal; elsewhere only a line per skipped file."""
 
     def tell_skip(state: Progress) -> None:

@@ -46,6 +46,14 @@ RuntimeOption: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
+StoreOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        help="A store instead of the catalogue: a folder or URL of Lance tables, such as s3://bucket/photos.lance.",
+        show_default=False,
+    ),
+]
 QuietOption: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but results and errors.")]
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 

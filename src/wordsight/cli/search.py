@@ -13,12 +13,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wordsight.cli.options import CatalogOption, CatalogueEncoderOption, QuietOption, notice, open_library
+from wordsight.cli.options import (
+    CatalogOption,
+    CatalogueEncoderOption,
+    QuietOption,
+    StoreOption,
+    notice,
+    open_library,
+)
 from wordsight.errors import BadInput
 
 if TYPE_CHECKING:
-    from wordsight.library import Answer
+    from wordsight.library import Answer, Library
     from wordsight.protocols import Encoder
+    from wordsight.scale.search import StoreLibrary
     from wordsight.types import Query
     from wordsight.why import Explained
 
@@ -43,7 +51,7 @@ def search(
         ),
     ],
     within: Annotated[
-        list[Path] | None, typer.Option("--in", help="Search this indexed folder only; repeatable.")
+        list[str] | None, typer.Option("--in", help="Search this indexed folder only; repeatable.")
     ] = None,
     top: Annotated[int, typer.Option("--top", "-t", min=1, help="How many photos at most.")] = 10,
     matches_only: Annotated[
@@ -78,13 +86,14 @@ def search(
         ),
     ] = None,
     catalog: CatalogOption = None,
+    store: StoreOption = None,
     since: Annotated[
         str | None, typer.Option(help="Taken then or later: 2021, 2021-06-15, 30d.", rich_help_panel=_FILTERS)
     ] = None,
     until: Annotated[
         str | None, typer.Option(help="Taken then or earlier; the whole period counts.", rich_help_panel=_FILTERS)
     ] = None,
-    under: Annotated[list[Path] | None, typer.Option(help="In or below this folder.", rich_help_panel=_FILTERS)] = None,
+    under: Annotated[list[str] | None, typer.Option(help="In or below this folder.", rich_help_panel=_FILTERS)] = None,
     camera: Annotated[str | None, typer.Option(help="Part of the camera's name.", rich_help_panel=_FILTERS)] = None,
     kind: Annotated[
         list[str] | None, typer.Option("--type", help="File type: jpg, png, heic.", rich_help_panel=_FILTERS)
@@ -126,7 +135,13 @@ def search(
     if explain and html is None and format != "json":
         raise BadInput("--explain adds to a contact sheet or to JSON: add --html FILE or --json")
     with ExitStack() as opened:
-        library = opened.enter_context(open_library(encoder, catalog, for_texts=True))
+        library: Library | StoreLibrary
+        if store is None:
+            library = opened.enter_context(open_library(encoder, catalog, for_texts=True))
+        else:
+            from wordsight.cli.store import open_store
+
+            library = opened.enter_context(open_store(encoder, store))
         from wordsight.library import Filters  # after the text side has begun to load
 
         filters = Filters.read(
@@ -143,6 +158,10 @@ def search(
         asked: list[str] | Query = words
         if fuse:
             from wordsight.library.fused import search_fused
+            from wordsight.library.library import Library
+
+            if not isinstance(library, Library):
+                raise BadInput("a store holds the vectors of one encoder: leave out --fuse")
 
             weights, names = zip(*map(_weighted, fuse), strict=True)
             others = [opened.enter_context(open_library(name, catalog)) for name in names]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +16,12 @@ from wordsight.library.notes import Notes
 from wordsight.library.query_vectors import query_vector
 from wordsight.types import Query, Term
 
+if TYPE_CHECKING:
+    from wordsight.scale.search import StoreLibrary
+
 
 def moved(
-    library: Library, words: Sequence[str], like: Sequence[Path], dislike: Sequence[Path]
+    library: Library | StoreLibrary, words: Sequence[str], like: Sequence[Path], dislike: Sequence[Path]
 ) -> tuple[Query, NDArray[np.float32] | None]:
     """Return the query and its vector; ``None`` where it is the query's own.
 
@@ -25,6 +29,8 @@ def moved(
     """
     liked, disliked = [Term(image=path) for path in like], [Term(image=path) for path in dislike]
     if words[0].startswith("@"):
+        if not isinstance(library, Library):
+            raise BadInput("@saved queries belong to a catalogue: say the words instead, or leave out --store")
         saved = Notes(library.location).find(" ".join(words)[1:])
         if saved.encoder not in (None, library.encoder.name):
             raise BadInput(f"@{saved.name} was saved with {saved.encoder}: add --encoder {saved.encoder}")
@@ -35,7 +41,7 @@ def moved(
         query = parse(words)
     if not liked and not disliked:
         return query, None
-    encoder, contents = library.encoder, library.searcher.content_vector
+    encoder, contents = library.encoder, library.content_vector
     vector = query_vector(encoder, query, contents)[0] if query.terms else np.zeros(encoder.dim, np.float32)
     vector = refined(encoder, vector, liked, disliked, contents)
     return Query((), query.source), vector  # no estimate of matches: that knows how texts score

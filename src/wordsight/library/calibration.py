@@ -120,7 +120,7 @@ def calibrate_if_due(catalogue: Catalogue, stored: StoredEncoder, encoder: Encod
     if not images or (old is not None and not _is_due(catalogue, stored, old, images)):
         return False
     bank = encode_bank(encoder) if old is None else old.bank.astype(np.float32)
-    mean, covariance = _moments(_sample(catalogue, stored, images), stored.dim)
+    mean, covariance = moments(_sample(catalogue, stored, images), stored.dim)
     last = catalogue.db.execute("SELECT max(id) FROM vectors WHERE encoder_id = ?", [stored.id]).fetchone()[0]
     learned = learn(mean, covariance, bank, images=images, last=last)
     if stored.regions is not None:
@@ -258,7 +258,7 @@ def region_moments(
     return float(mean), max(float(squares / max(count, 1) - mean**2) ** 0.5, _LEAST_SCALE)
 
 
-def _moments(batches: Iterator[Embeddings], dim: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def moments(batches: Iterator[Embeddings], dim: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return mean (dim,) and covariance (dim, dim)."""
     count, total, squares = 0, np.zeros(dim), np.zeros((dim, dim))
     for rows in batches:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from wordsight.errors import BadInput
+from wordsight.types import Address
 
 _DATE = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2})(?:[T ](\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?)?)?)?", re.ASCII)
 _AGO = re.compile(r"(\d{1,6})\s*([hdwmy])(?:\s+ago)?", re.ASCII | re.IGNORECASE)
@@ -81,7 +82,7 @@ class Filters:
             if not folder.is_absolute():
                 raise BadInput(f"under: expected absolute folders, got {str(folder)!r}; make it absolute first")
         for kind in self.types:
-            _formats(kind)
+            formats(kind)
 
     @classmethod
     def read(
@@ -126,16 +127,16 @@ class Filters:
         """
         parts: list[tuple[str, list[str | int | bytes]]] = []
         if self.since is not None:
-            parts.append(("c.captured_at >= ?", [_to_second(self.since)]))
+            parts.append(("c.captured_at >= ?", [to_second(self.since)]))
         if self.until is not None:
-            parts.append(("c.captured_at < ?", [_to_second(self.until)]))
+            parts.append(("c.captured_at < ?", [to_second(self.until)]))
         if self.under:
             below = [_below(folder) for folder in self.under]
             parts.append((" OR ".join(sql for sql, _ in below), [value for _, values in below for value in values]))
         if self.camera is not None:
             parts.append(("instr(lower(c.camera), lower(?)) > 0", [_bindable(self.camera)]))
         if self.types:
-            names = sorted({name for kind in self.types for name in _formats(kind)})
+            names = sorted({name for kind in self.types for name in formats(kind)})
             parts.append((f"c.format IN ({', '.join('?' * len(names))})", list(names)))
         if self.min_bytes is not None:
             parts.append(("f.bytes >= ?", [self.min_bytes]))
@@ -251,7 +252,7 @@ def _plus(when: datetime, step: timedelta) -> datetime:
     return when + step if when <= _LATEST - step else _LATEST
 
 
-def _to_second(when: datetime) -> str:
+def to_second(when: datetime) -> str:
     """Return the first whole second not before ``when``: capture dates are whole seconds, so both bounds stay exact."""
     if when.microsecond:
         when = _plus(when.replace(microsecond=0), timedelta(seconds=1))
@@ -259,6 +260,8 @@ def _to_second(when: datetime) -> str:
 
 
 def _absolute(folder: str | Path) -> Path:
+    if "://" in str(folder):
+        return Address(folder)
     try:
         return Path(os.path.abspath(Path(folder).expanduser()))  # links stay as they are written
     except (ValueError, RuntimeError) as error:
@@ -278,7 +281,7 @@ def _below(folder: Path) -> tuple[str, list[str | int | bytes]]:
     return f"{path} = ? OR ({path} >= ? AND {path} < ?)", [here, prefix, beyond]
 
 
-def _formats(kind: str) -> tuple[str, ...]:
+def formats(kind: str) -> tuple[str, ...]:
     """Return the catalogue's names of a type: Pillow's, in lower case, and "raw" for all cameras' own formats."""
     name = kind.removeprefix(".").lower()
     if name in _ALIASES:

@@ -21,7 +21,7 @@ from wordsight.library.report import Progress, SyncReport
 from wordsight.library.search import Pictures, Place, Searcher
 from wordsight.preference import catalogue_home as default_location
 from wordsight.protocols import Encoder
-from wordsight.types import Query
+from wordsight.types import Embeddings, Query
 
 if TYPE_CHECKING:
     from wordsight.library.report import Health
@@ -129,6 +129,10 @@ class Library:
             vector=vector,
             prompts=prompts,
         )
+
+    def content_vector(self, digits: str) -> Embeddings:
+        """Return the vector, (1, dim), of the picture whose SHA-256 begins so; ``BadInput`` where none does."""
+        return self.searcher.content_vector(digits)
 
     def status(self, root: Path | str) -> Health:
         """Compare the indexed folder that is or contains ``root`` with what is there now."""

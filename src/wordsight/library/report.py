@@ -29,7 +29,7 @@ class Progress:
     """Where a sync stands. ``latest`` is a skipped file with its reason, for the user to see at once."""
 
     done: int
-    total: int
+    total: int | None
     encoded: int
     skipped: int
     latest: tuple[Path, str] | None = None

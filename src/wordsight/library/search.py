@@ -182,22 +182,10 @@ class Searcher:
         *,
         by_region: bool,
     ) -> NDArray[np.float32] | None:
-        """Return the match estimate of each hit, where there can be one.
+        def again(wanted: NDArray[np.float32]) -> list[float]:
+            return [self._score(wanted, hit, by_region=by_region) for hit in hits]
 
-        The calibration knows how texts score, not differences of texts: with a minus in the query, it judges how the
-        hits score for what is wanted.
-        """
-        if self._calibration is None or not hits or any(term.text is None for term in query.terms):
-            return None
-        wanted = tuple(term for term in query.terms if term.weight > 0)
-        if not wanted:  # only a vector
-            return None
-        if len(wanted) == len(query.terms):
-            scores = np.asarray([hit.score for hit in hits], np.float32)
-        else:
-            vector, _ = query_vector(self._encoder, replace(query, terms=wanted), prompts=prompts)
-            scores = np.asarray([self._score(vector, hit, by_region=by_region) for hit in hits], np.float32)
-        return self._calibration.match(vector, scores, by_region=by_region)
+        return estimates(self._calibration, self._encoder, query, vector, hits, again, prompts, by_region=by_region)
 
     def _score(self, vector: NDArray[np.float32], hit: PhotoHit, *, by_region: bool) -> float:
         """Return how a hit scores for another vector than the query's."""
@@ -250,6 +238,35 @@ class Searcher:
             )
             hits += [hit_of(row, scores[row[0]]) for row in rows]
         return sorted(hits, key=_order)
+
+
+def estimates(
+    learned: calibration.Calibration | None,
+    encoder: Encoder,
+    query: Query,
+    vector: NDArray[np.float32],
+    hits: Sequence[PhotoHit],
+    again: Callable[[NDArray[np.float32]], Sequence[float]],
+    prompts: Sequence[str] = (),
+    *,
+    by_region: bool = False,
+) -> NDArray[np.float32] | None:
+    """Return the match estimate of each hit, where there can be one.
+
+    The calibration knows how texts score, not differences of texts: with a minus in the query, it judges how the hits
+    score for what is wanted, which ``again`` tells of a vector (dim,).
+    """
+    if learned is None or not hits or any(term.text is None for term in query.terms):
+        return None
+    wanted = tuple(term for term in query.terms if term.weight > 0)
+    if not wanted:  # only a vector
+        return None
+    if len(wanted) == len(query.terms):
+        scores: Sequence[float] = [hit.score for hit in hits]
+    else:
+        vector, _ = query_vector(encoder, replace(query, terms=wanted), prompts=prompts)
+        scores = again(vector)
+    return learned.match(vector, np.asarray(scores, np.float32), by_region=by_region)
 
 
 def _order(hit: PhotoHit) -> tuple[float, str]:

@@ -1,0 +1,184 @@
+"""A Lance table in a folder or an object storage: versioned, so that readers never wait and never see half a write.
+
+This module and ``lance`` beside it are the only ones that import Lance, and nothing imports them before a store is
+named: they come with the extra ``scale``.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+try:
+    import lance
+    import pyarrow as pa
+except ImportError as error:  # told by the first module that needs them, with what to install
+    from wordsight.errors import MissingExtra
+
+    raise MissingExtra("a store", "scale") from error
+
+from wordsight.errors import StoreError
+
+__all__ = ["LanceTable", "key_field", "pa", "storage_options", "told", "vector_field"]
+
+# Lance warns whenever this process forks; a child that never touches it, as other libraries make, is safe.
+warnings.filterwarnings("ignore", "lance is not fork-safe", UserWarning)
+
+_KEY = "id"
+# Two writers may meet: the second merges again onto what the first committed.
+_CONFLICTS = 50
+_CONFLICT_TIME = timedelta(minutes=5)
+_IS_KEY = {b"lance-schema:unenforced-primary-key": b"true"}
+
+
+def key_field() -> pa.Field:
+    """Return the field of the ids by which rows are told apart; Lance refuses two commits that add the same one."""
+    return pa.field(_KEY, pa.int64(), nullable=False, metadata=_IS_KEY)
+
+
+def vector_field(dim: int) -> pa.Field:
+    """Return the field of the vectors, in half precision."""
+    return pa.field("vector", pa.list_(pa.float16(), dim), nullable=False)
+
+
+def storage_options(url: str) -> dict[str, str]:
+    """Return what Lance must be told of an object storage beyond the environment variables that it reads itself.
+
+    It knows ``AWS_ACCESS_KEY_ID``, ``AWS_SECRET_ACCESS_KEY``, ``AWS_ENDPOINT_URL``, ``AWS_REGION`` and their like; that
+    an endpoint without TLS is meant, it wants to hear twice.
+    """
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL", "")
+    if not url.startswith("s3") or not endpoint:
+        return {}
+    return {"aws_endpoint": endpoint} | ({"allow_http": "true"} if endpoint.startswith("http://") else {})
+
+
+class LanceTable:
+    """An open table, at its newest version when it was opened or ``refresh`` was called."""
+
+    def __init__(self, url: str, dataset: Any) -> None:
+        self.url = url
+        self.dataset = dataset
+
+    @classmethod
+    def open(cls, url: str) -> LanceTable | None:
+        """Open the table at ``url``; ``None`` where there is none. Raises ``StoreError`` where it cannot be read."""
+        with told(f"reading {url}"):
+            try:
+                return cls(url, lance.dataset(url, storage_options=storage_options(url)))
+            except ValueError as error:
+                if "not found" in str(error).lower():
+                    return None
+                raise
+
+    @classmethod
+    def ensure(cls, url: str, schema: pa.Schema) -> LanceTable:
+        """Open the table at ``url``, made where there is none."""
+        if (table := cls.open(url)) is not None:
+            return table
+        with told(f"writing to {url}"):
+            try:
+                made = lance.write_dataset(
+                    pa.Table.from_batches([], schema), url, schema=schema, storage_options=storage_options(url)
+                )
+                return cls(url, made)
+            except OSError as error:
+                if "already exists" not in str(error).lower():
+                    raise
+        table = cls.open(url)  # another process was faster
+        assert table is not None
+        return table
+
+    def __len__(self) -> int:
+        return self.count()
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Columns, with what was noted beside them."""
+        return self.dataset.schema
+
+    def refresh(self) -> None:
+        """Go on with the newest version."""
+        with told(f"reading {self.url}"):
+            self.dataset.checkout_latest()
+
+    def count(self, where: str | None = None) -> int:
+        """Return how many rows meet the condition."""
+        with told(f"reading {self.url}"):
+            return int(self.dataset.count_rows(where))
+
+    def rows(self, columns: Sequence[str], where: str | None = None) -> pa.Table:
+        """Return the columns of all rows that meet the condition."""
+        with told(f"reading {self.url}"):
+            return self.dataset.to_table(columns=list(columns), filter=where)
+
+    def take(self, places: Sequence[int], columns: Sequence[str]) -> pa.Table:
+        """Return rows by their ascending places, 0 to ``len(self) - 1``."""
+        with told(f"reading {self.url}"):
+            return self.dataset.take(list(places), columns=list(columns))
+
+    def batches(self, columns: Sequence[str] | None = None, where: str | None = None) -> Iterator[pa.RecordBatch]:
+        """Yield all rows that meet the condition, in memory that does not grow with the table."""
+        with told(f"reading {self.url}"):
+            yield from self.dataset.to_batches(
+                columns=None if columns is None else list(columns), filter=where, batch_size=4096
+            )
+
+    def merge(self, rows: pa.Table) -> None:
+        """Write rows in one commit; one whose id is there already is replaced. Committed or not at all."""
+        with told(f"writing to {self.url}"):
+            (
+                self.dataset.merge_insert(_KEY)
+                .when_matched_update_all()
+                .when_not_matched_insert_all()
+                .conflict_retries(_CONFLICTS)
+                .retry_timeout(_CONFLICT_TIME)
+                .execute(rows)
+            )
+
+    def delete(self, where: str) -> None:
+        """Remove the rows that meet the condition, in one commit."""
+        with told(f"writing to {self.url}"):
+            self.dataset.delete(where, conflict_retries=_CONFLICTS, retry_timeout=_CONFLICT_TIME)
+
+    def replace(self, rows: pa.Table) -> None:
+        """Put other rows in the place of all."""
+        with told(f"writing to {self.url}"):
+            self.dataset = lance.write_dataset(
+                rows, self.url, mode="overwrite", storage_options=storage_options(self.url)
+            )
+
+    def indexed(self) -> set[str]:
+        """Return the columns that have an index."""
+        with told(f"reading {self.url}"):
+            return {name for index in self.dataset.describe_indices() for name in index.field_names}
+
+    def compact(self) -> None:
+        """Join small files, drop the room of removed rows, and take new rows into the indexes; readers go on."""
+        with told(f"compacting {self.url}"):
+            self.dataset.optimize.compact_files(num_threads=2)
+            self.dataset.optimize.optimize_indices()
+
+    def clean(self, *, older_than: timedelta, orphans: bool = False) -> int:
+        """Remove old versions and return the bytes that this freed.
+
+        ``orphans``: also files that no version names, which a writer leaves that was killed; none may be writing then.
+        """
+        with told(f"cleaning {self.url}"):
+            return int(self.dataset.cleanup_old_versions(older_than, delete_unverified=orphans).bytes_removed)
+
+
+@contextmanager
+def told(what: str) -> Iterator[None]:
+    """Turn what Lance raises into ``StoreError``."""
+    try:
+        yield
+    except (OSError, RuntimeError, ValueError, pa.ArrowException) as error:
+        said = " ".join(str(error).split())[:500]
+        raise StoreError(
+            f"{what} failed: {said}. What was committed before is kept; fix the cause and run the same command again"
+        ) from error

@@ -1,0 +1,57 @@
+"""Who works tasks off. A runner yields outcomes as they come, and never has more under way than it can hold."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Protocol
+
+from wordsight.protocols import Encoder
+from wordsight.scale.items import Done, Known, Outcome, Task
+from wordsight.scale.work import Worker
+
+
+class Runner(Protocol):
+    """Works tasks off."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in reports."""
+
+    def run(self, tasks: Iterator[Task], known: Known) -> Iterator[tuple[Outcome, ...]]:
+        """Yield the outcomes of all tasks, in any order; ``tasks`` is read as workers become free."""
+
+
+class LocalRunner:
+    """Works on threads of this process."""
+
+    name = "local"
+
+    def __init__(self, encoder: Encoder, workers: int) -> None:
+        self._worker = Worker(encoder)
+        self._workers = workers
+
+    def run(self, tasks: Iterator[Task], known: Known) -> Iterator[tuple[Outcome, ...]]:
+        """Yield the outcomes of all tasks."""
+        rests: deque[Task] = deque()
+        under_way: set[Future[Done]] = set()
+        with ThreadPoolExecutor(self._workers, thread_name_prefix="wordsight-work") as pool:
+            try:
+                while True:
+                    while len(under_way) < 2 * self._workers:
+                        task = rests.popleft() if rests else next(tasks, None)
+                        if task is None:
+                            break
+                        under_way.add(pool.submit(self._worker.work, task, known))
+                    if not under_way:
+                        return
+                    finished, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+                    for future in finished:
+                        done = future.result()
+                        if done.rest is not None:
+                            rests.append(done.rest)
+                        yield done.outcomes
+            finally:
+                for future in under_way:
+                    future.cancel()

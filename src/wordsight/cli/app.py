@@ -14,6 +14,8 @@ _MODULES = {
     "explain": "explain",
     "status": "index",
     "forget": "index",
+    "export": "transfer",
+    "import": "transfer",
     "compact": "store",
     "recall": "index",
     "evaluate": "evaluate",
@@ -26,6 +28,9 @@ _MODULES = {
     "serve": "serve",
     "marks": "marks",
 }
+
+
+_PYTHON = {"import": "import_"}  # a command that is a word of Python's
 
 
 def build(words: Sequence[str] = ()) -> typer.Typer:
@@ -44,7 +49,7 @@ def build(words: Sequence[str] = ()) -> typer.Typer:
     app.callback()(_root)
     for name in words[:1] if words and words[0] in _MODULES else _MODULES:
         module = import_module(f"wordsight.cli.{_MODULES[name]}")
-        made = getattr(module, name)
+        made = getattr(module, _PYTHON.get(name, name))
         if isinstance(made, typer.Typer):
             app.add_typer(made, name=name)
         else:

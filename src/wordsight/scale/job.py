@@ -105,6 +105,7 @@ class _Run:
             self._progress(Progress(done, None, report.encoded, report.skipped, latest))
 
     def _commit(self) -> None:
-        if self._pending:
-            self._again += self._store.commit(self._pending)
-        self._pending, self._last = [], time.monotonic()
+        # Emptied first: what could not be written is not tried again on the way out, and a next run finds it missing.
+        pending, self._pending, self._last = self._pending, [], time.monotonic()
+        if pending:
+            self._again += self._store.commit(pending)

@@ -19,6 +19,7 @@ from wordsight.errors import EncoderMismatch, StoreError
 from wordsight.images import PictureInfo
 from wordsight.index.lance import column, matrix
 from wordsight.index.lance_table import key_field, pa, vector_field
+from wordsight.library.calibration import Calibration
 from wordsight.protocols import Encoder
 from wordsight.scale.items import item_id
 from wordsight.types import Metric
@@ -85,6 +86,21 @@ class Record:
     stamp: str
     info: PictureInfo
     vector: NDArray[np.float16]
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """Photos on their way from one place to another: ``count`` of them, some at a time, whose they are and more.
+
+    ``skipped``: (address, stamp, reason, reader) of what could not be read. ``learned``: what match estimates are made
+    from, where that is known.
+    """
+
+    header: Header
+    count: int
+    photos: Iterable[list[Record]]
+    skipped: Iterable[tuple[str, str, str, str]] = ()
+    learned: Calibration | None = None
 
 
 def photo_schema(header: Header) -> pa.Schema:

@@ -110,13 +110,14 @@ def _below(url: str, suffix: str) -> Iterator[Item]:
     if suffix in images.SUFFIXES:
         yield Item(url, _stamp(system, path))
         return
-    found = False
+    found, root = False, path.rstrip("/")
     try:
         for _, _, files in system.walk(path, detail=True):
             found = found or bool(files)
             for name, entry in sorted(files.items()):
                 if PurePosixPath(name).suffix.lower() in images.SUFFIXES and not name.startswith("."):
-                    yield Item(system.unstrip_protocol(entry["name"]), stamp_of(entry))
+                    inside = str(entry["name"]).removeprefix(root).lstrip("/")
+                    yield Item(f"{url.rstrip('/')}/{inside}", stamp_of(entry))
     except Exception as error:  # every storage has errors of its own
         raise BadInput(f"{url} cannot be listed: {' '.join(str(error).split())[:300]}") from error
     if not found:

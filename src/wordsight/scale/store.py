@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wordsight.errors import StoreError
+from wordsight.errors import EncoderMismatch, StoreError
 from wordsight.index.lance import INDEX_FROM, LanceIndex, in_list, matrix
 from wordsight.index.lance_table import LanceTable, pa
 from wordsight.library import calibration
@@ -79,6 +79,14 @@ class Store:
         if table is None:
             raise StoreError(f"the store at {self.url} is damaged: it has lost its table of problems")
         return table
+
+    def check_fingerprint(self, header: Header) -> None:
+        """Raise ``EncoderMismatch`` unless the store holds vectors of the same encoder."""
+        if header.fingerprint != self.header.fingerprint:
+            raise EncoderMismatch(
+                f"the store at {self.url} holds vectors of {self.header.encoder} ({self.header.fingerprint}), not of "
+                f"{header.encoder} ({header.fingerprint}): choose another place"
+            )
 
     def refresh(self) -> None:
         """Go on with the newest version."""
@@ -174,8 +182,13 @@ class Store:
         bank = calibration.encode_bank(encoder) if old is None else old.bank.astype(np.float32)
         places = np.unique(np.linspace(0, count - 1, min(count, _SAMPLE)).astype(np.int64)).tolist()
         sample = matrix(self.photos.take(places, ["vector"])["vector"], self.header.dim).astype(np.float32)
-        learned = calibration.learn(*calibration.moments(iter([sample]), self.header.dim), bank, images=count)
-        row = [pa.array([count]), pa.array([calibration.pack_payload(learned)], pa.large_binary())]
+        self.keep_calibration(
+            calibration.learn(*calibration.moments(iter([sample]), self.header.dim), bank, images=count)
+        )
+
+    def keep_calibration(self, learned: Calibration) -> None:
+        """Keep what match estimates are made from."""
+        row = [pa.array([learned.images]), pa.array([calibration.pack_payload(learned)], pa.large_binary())]
         LanceTable.ensure(f"{self.url}/calibration.lance", _CALIBRATION).replace(pa.table(row, schema=_CALIBRATION))
 
     def _with_known_contents(self, outcomes: Sequence[Outcome]) -> tuple[list[Record], list[Item]]:

@@ -1,0 +1,169 @@
+"""Folders, shards, lists and URLs as pieces of work."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("lance", reason='needs the extra "scale"')
+
+from wordsight.errors import BadInput
+from wordsight.scale.items import PIECE, Item, Known, Shard, Task
+from wordsight.scale.job import fill
+from wordsight.scale.runners import LocalRunner
+from wordsight.scale.sources import Counter, expand, tasks
+from wordsight.scale.store import Store
+from wordsight.scale.work import Worker
+from wordsight.testing import colour_image
+
+
+def test_braces() -> None:
+    assert list(expand("a{000..002}.tar")) == ["a000.tar", "a001.tar", "a002.tar"]
+    assert list(expand("{a,b}/{8..10}")) == ["a/8", "a/9", "a/10", "b/8", "b/9", "b/10"]
+    assert list(expand("plain")) == ["plain"]
+    assert len(list(expand("{00000..00999}.tar"))) == 1000
+
+
+def shard(file: Path, members: dict[str, bytes]) -> Path:
+    with tarfile.open(file, "w") as tar:
+        for name, data in members.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            tar.addfile(entry, io.BytesIO(data))
+    return file
+
+
+def png(*colours: str, size: int = 32) -> bytes:
+    out = io.BytesIO()
+    colour_image(*colours, size=size).save(out, "PNG")
+    return out.getvalue()
+
+
+def addresses(url: Path) -> list[str]:
+    return sorted(record.address for batch in Store.open(str(url)).records() for record in batch)
+
+
+def test_shards_are_read_in_pieces_that_begin_anywhere(tmp_path: Path, encoder) -> None:
+    members = {f"{'deep/' * 40 if n % 7 == 0 else ''}{n:04}.png": png("red", "blue", size=20 + n) for n in range(150)}
+    members |= {"0003.json": b"{}", "0004.txt": b"caption", ".hidden.png": b"x", "bad.jpg": b"no picture"}
+    file = shard(tmp_path / "0.tar", members)
+    task: Task | None = Shard(str(file))
+    pieces = []
+    while task is not None:
+        done = Worker(encoder).work(task, Known.nothing())
+        pieces.append(done.outcomes)
+        task = done.rest
+    assert [len(piece) for piece in pieces] == [PIECE, PIECE, 151 - 2 * PIECE]
+    names = [one.item.address.removeprefix(f"{file}/") for piece in pieces for one in piece]
+    assert sorted(names) == [
+        name for name in sorted(members) if name.endswith((".png", ".jpg")) and not name.startswith(".")
+    ]
+    assert [one.item.address for piece in pieces for one in piece if one.problem] == [f"{file}/bad.jpg"]
+    report = fill(str(tmp_path / "s"), [str(tmp_path / "{0..0}.tar")], encoder, LocalRunner(encoder, 2))
+    assert (report.added, report.skipped) == (150, 1)
+    assert fill(str(tmp_path / "s"), [str(file)], encoder, LocalRunner(encoder, 2)).added == 0
+    assert len(addresses(tmp_path / "s")) == 150
+
+
+def test_a_shard_that_breaks_off_gives_what_it_has_and_is_listed(tmp_path: Path, encoder) -> None:
+    file = shard(tmp_path / "0.tar", {f"{n}.png": png("red", size=30 + n) for n in range(10)})
+    with tarfile.open(file) as tar:
+        seventh = tar.getmembers()[6]
+    file.write_bytes(file.read_bytes()[: seventh.offset_data + 20])
+    (tmp_path / "1.tar").write_bytes(b"no tar at all" * 100)
+    report = fill(str(tmp_path / "s"), [str(tmp_path / "{0,1}.tar")], encoder, LocalRunner(encoder, 1))
+    assert report.added == 6
+    reasons = {Path(address).name: reason for address, _, reason, _ in Store.open(str(tmp_path / "s")).skipped()}
+    assert reasons.keys() == {"0.tar", "1.tar"}
+    assert all("damaged tar file" in reason for reason in reasons.values())
+
+
+def test_blind_pieces_name_what_they_do_not_read(tmp_path: Path, encoder) -> None:
+    file = shard(tmp_path / "0.tar", {f"{n}.png": png("red", size=30 + n) for n in range(3)})
+    done = Worker(encoder).work(Shard(str(file), piece=1, blind=True), Known.nothing())
+    assert [(one.item.address, one.problem) for one in done.outcomes] == [(f"{file}/0.png", "workers died reading it")]
+    assert isinstance(done.rest, Shard)
+    assert not done.rest.blind
+    assert Worker(encoder).work(done.rest, Known.nothing()).outcomes[0].item.address == f"{file}/1.png"
+
+
+@pytest.mark.parametrize("kind", ["csv", "tsv", "parquet"])
+def test_lists_of_addresses(photos: Path, tmp_path: Path, encoder, kind: str) -> None:
+    rows = ["photos/dated.jpg", str(photos / "a copy.png"), "photos/missing.jpg", "", "http://127.0.0.1:9/x.jpg"]
+    file = tmp_path / f"list.{kind}"
+    if kind == "parquet":
+        import pyarrow as pa
+        import pyarrow.parquet
+
+        pyarrow.parquet.write_table(pa.table({"caption": ["c"] * 5, "url": rows}), file)
+    else:
+        separator = "," if kind == "csv" else "\t"
+        file.write_text("\n".join([f"caption{separator}url", *(f"c{separator}{row}" for row in rows)]))
+    items = [item for task in tasks([str(file)], Known.nothing()) for item in task]
+    assert [Path(item.address).name for item in items] == ["dated.jpg", "a copy.png", "missing.jpg", "x.jpg"]
+    report = fill(str(tmp_path / "s"), [str(file)], encoder, LocalRunner(encoder, 2))
+    assert (report.added, report.skipped) == (2, 2)
+    store = Store.open(str(tmp_path / "s"))
+    assert {reader for *_, reader in store.skipped()} == {""}, "what may be there later is tried again"
+    file.write_text("nothing\n1\n") if kind != "parquet" else file.write_bytes(b"PAR1")
+    with pytest.raises(BadInput, match="list"):
+        list(tasks([str(file)], Known.nothing()))
+
+
+def test_any_storage_that_fsspec_knows(tmp_path: Path, encoder) -> None:
+    import fsspec
+
+    memory = fsspec.filesystem("memory")
+    for name in ("a/red.png", "a/deep/green.png", "a/notes.txt", "a/bad.jpg"):
+        memory.pipe(f"/bucket/{name}", b"bad" if "bad" in name else png(Path(name).stem) if "png" in name else b"")
+    memory.pipe("/bucket/0.tar", shard(tmp_path / "0.tar", {"x/blue.png": png("blue")}).read_bytes())
+    memory.pipe("/bucket/list.csv", b"path\na/red.png\nmemory://bucket/a/deep/green.png\n")
+    runner = LocalRunner(encoder, 2)
+    url = "memory://bucket"
+    report = fill(str(tmp_path / "s"), [f"{url}/a", f"{url}/0.tar"], encoder, runner)
+    assert (report.added, report.skipped) == (3, 1)
+    assert addresses(tmp_path / "s") == [f"{url}/0.tar/x/blue.png", f"{url}/a/deep/green.png", f"{url}/a/red.png"]
+    again = fill(str(tmp_path / "s"), [f"{url}/a", f"{url}/0.tar"], encoder, runner)
+    assert (again.added, again.skipped, again.unchanged) == (0, 0, 3)
+    listed = fill(str(tmp_path / "t"), [f"{url}/list.csv", f"{url}/a/red.png"], encoder, runner)
+    assert listed.added == 3
+    assert len(addresses(tmp_path / "t")) == 2
+    with pytest.raises(BadInput, match="nothing"):
+        list(tasks(["memory://nowhere"], Known.nothing()))
+
+
+def test_a_folder_that_cannot_be_listed_is_told(photos: Path, monkeypatch) -> None:
+    from wordsight import images
+
+    def walk(root: Path):
+        yield images.Folder(root, (images.FileStat("x.jpg", 1, 2),), "permission denied")
+
+    monkeypatch.setattr(images, "walk", walk)
+    seen = Counter()
+    assert list(tasks([str(photos)], Known.nothing(), seen)) == [(Item(str(photos / "x.jpg"), "1:2"),)]
+    assert seen.problems == [f"{photos}: permission denied"]
+
+
+def test_storages_that_fail_now_and_then_are_asked_again(monkeypatch) -> None:
+    from wordsight.errors import ImageError
+    from wordsight.scale import storage
+
+    monkeypatch.setattr(storage, "_WAIT", 0.001)
+    calls: list[int] = []
+
+    def act() -> bytes:
+        calls.append(1)
+        if len(calls) < storage.TRIES:
+            raise TimeoutError("slow down")
+        return b"here"
+
+    assert storage.tried(act) == b"here"
+    assert len(calls) == storage.TRIES
+    calls[:] = []
+    with pytest.raises(ImageError, match="cannot be read: gone"):
+        storage.tried(lambda: (_ for _ in ()).throw(FileNotFoundError("gone")))
+    with pytest.raises(ImageError, match="cannot be read: never"):
+        storage.tried(lambda: (_ for _ in ()).throw(ConnectionError("never")))

@@ -116,7 +116,7 @@ def test_another_encoder_and_places_without_a_store_are_refused(photos: Path, tm
 
 def test_sources_that_are_not_there(tmp_path: Path, encoder) -> None:
     for source in ("nowhere", "nowhere.tar", "nowhere.csv", "nowhere.parquet", "gopher://x/y"):
-        with pytest.raises(BadInput, match="nowhere|gopher"):
+        with pytest.raises(BadInput, match=r"nowhere|gopher"):
             fill(str(tmp_path / "s"), [source], encoder, LocalRunner(encoder, 1))
 
 

@@ -8,6 +8,7 @@ until the picture that kills them is alone, and is listed as unreadable.
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections import deque
@@ -165,7 +166,7 @@ class _Pool:
             else:
                 time.sleep(_LOOK_SECONDS)
             for ref in ready:
-                if ref is refs[ref].starting:
+                if ref == refs[ref].starting:  # not "is": a client of Ray gives back copies
                     self._started(refs[ref])
                 else:
                     yield self._result(refs[ref], ref)
@@ -291,6 +292,7 @@ def _connect(address: str | None) -> None:
     options: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
     try:
         if address is not None:
+            logging.getLogger("ray").setLevel(logging.ERROR)
             ray.init(address, log_to_driver=False)
             return
         try:

@@ -8,7 +8,7 @@ TORCH_TESTS = $(shell grep -lE 'importorskip."(torch|open_clip)"' tests/unit/tes
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-torch lint bench faults fuzz audit licences wheel docs train clean
+.PHONY: help demo test test-slow test-torch lint bench faults faults-store fuzz audit licences wheel docs train clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -55,6 +55,12 @@ licences: $(VENV)/.audit  ## Write docs/licences.md anew: the licence of every d
 wheel: $(VENV)/.audit  ## Build the wheel twice and compare the bytes; leave it in dist
 	$(BIN)/python -m supply.wheel
 
+# Also part of `make faults`: the cluster's half of it.
+faults: faults-store
+
+faults-store: $(VENV)/.faults  ## Kill, freeze, cut off and fill what a job on a cluster needs (about half an hour)
+	$(BIN)/python -m faults.store
+
 docs: $(VENV)/.dev  ## Write the command-line reference anew from the parser
 	$(BIN)/python docs/make_cli_reference.py
 
@@ -88,6 +94,10 @@ $(TORCH_VENV)/.ready: pyproject.toml
 	test -x $(TORCH_VENV)/bin/python || $(PYTHON) -m venv $(TORCH_VENV)
 	$(TORCH_VENV)/bin/python -m pip --disable-pip-version-check install -q $(TORCH)
 	$(TORCH_VENV)/bin/python -m pip --disable-pip-version-check install -q -e ".[test,explain,fast]"
+	@touch $@
+
+$(VENV)/.faults: pyproject.toml | $(BIN)/python
+	$(PIP) install -q -e ".[dev,faults]"
 	@touch $@
 
 $(VENV)/.bench: pyproject.toml | $(BIN)/python

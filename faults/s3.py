@@ -15,6 +15,7 @@ import time
 import urllib.request
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 _BUCKET = "photos"
@@ -29,7 +30,7 @@ class Faulty:
         self._random = random.Random(7)
         self.counts = {"reads": 0, "failed": 0, "cut": 0}
 
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:  # noqa: D102  # WSGI
         path = environ["PATH_INFO"]
         if path == "/_faults":
             if environ["REQUEST_METHOD"] == "POST":
@@ -80,6 +81,7 @@ def running(port: int) -> Iterator[Server]:
         [sys.executable, "-m", "faults.s3", str(port)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        cwd=Path(__file__).parent.parent,
         env={**os.environ, **server.environment, "AWS_ENDPOINT_URL": ""},
     )
     try:

@@ -15,8 +15,11 @@ from wordsight.scale.sources import Counter, tasks
 from wordsight.scale.store import Store
 from wordsight.types import Address
 
-_COMMIT_ROWS = 8_192
-_COMMIT_SECONDS = 20.0
+COMMIT_ROWS = 8_192
+"""Outcomes that a commit holds at most, about."""
+
+COMMIT_SECONDS = 20.0
+"""How much work, in seconds, a driver that dies loses at most: what was read, not what was written."""
 
 
 @dataclass(slots=True)
@@ -80,7 +83,7 @@ class _Run:
         try:
             for outcomes in results:
                 self._take(outcomes)
-                if len(self._pending) >= _COMMIT_ROWS or time.monotonic() - self._last > _COMMIT_SECONDS:
+                if len(self._pending) >= COMMIT_ROWS or time.monotonic() - self._last > COMMIT_SECONDS:
                     self._commit()
         finally:
             close = getattr(results, "close", None)

@@ -99,16 +99,16 @@ class RayRunner:
         address: str | None = None,
         workers: int | None = None,
         gpus: float = 0.0,
-        ready_seconds: float = READY_SECONDS,
-        result_seconds: float = RESULT_SECONDS,
+        ready_seconds: float | None = None,
+        result_seconds: float | None = None,
     ) -> None:
         self._encoder = encoder
         self._fingerprint = fingerprint
         self._address = address
         self._wanted = workers
         self._gpus = gpus
-        self._ready_seconds = ready_seconds
-        self._result_seconds = result_seconds
+        self._ready_seconds = READY_SECONDS if ready_seconds is None else ready_seconds
+        self._result_seconds = RESULT_SECONDS if result_seconds is None else result_seconds
 
     def run(self, tasks: Iterator[Task], known: Known) -> Iterator[tuple[Outcome, ...]]:
         """Yield the outcomes of all tasks."""

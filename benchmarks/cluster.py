@@ -1,4 +1,4 @@
-"""A job on a Ray cluster of two nodes on this machine against the same job on threads: ``python -m benchmarks.cluster``.
+"""A job on a Ray cluster of two nodes here against the same job on threads: ``python -m benchmarks.cluster``.
 
 And the index of a store: recall and time of a query against exact search, with and without filters. Needs the extra
 ``ray``. Writes benchmarks/results/cluster.json.

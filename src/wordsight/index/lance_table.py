@@ -23,7 +23,7 @@ except ImportError as error:  # told by the first module that needs them, with w
 
 from wordsight.errors import StoreError
 
-__all__ = ["LanceTable", "key_field", "pa", "storage_options", "told", "vector_field"]
+__all__ = ["Contended", "LanceTable", "key_field", "pa", "storage_options", "told", "vector_field"]
 
 # Lance warns whenever this process forks; a child that never touches it, as other libraries make, is safe.
 warnings.filterwarnings("ignore", "lance is not fork-safe", UserWarning)
@@ -32,6 +32,7 @@ _KEY = "id"
 # Two writers may meet: the second merges again onto what the first committed.
 _CONFLICTS = 50
 _CONFLICT_TIME = timedelta(minutes=5)
+_CONTENTION = ("conflict", "concurrent")
 _IS_KEY = {b"lance-schema:unenforced-primary-key": b"true"}
 
 
@@ -55,6 +56,10 @@ def storage_options(url: str) -> dict[str, str]:
     if not url.startswith("s3") or not endpoint:
         return {}
     return {"aws_endpoint": endpoint} | ({"allow_http": "true"} if endpoint.startswith("http://") else {})
+
+
+class Contended(StoreError):  # noqa: N818  # named for what it is, like the tree of errors
+    """Another writer changed a table while this one did: what is left to do can wait for a better time."""
 
 
 class LanceTable:
@@ -86,12 +91,10 @@ class LanceTable:
                     pa.Table.from_batches([], schema), url, schema=schema, storage_options=storage_options(url)
                 )
                 return cls(url, made)
-            except OSError as error:
-                if "already exists" not in str(error).lower():
+            except (OSError, RuntimeError, ValueError):
+                if (table := cls.open(url)) is None:
                     raise
-        table = cls.open(url)  # another process was faster
-        assert table is not None
-        return table
+                return table  # another process was faster
 
     def __len__(self) -> int:
         return self.count()
@@ -174,11 +177,12 @@ class LanceTable:
 
 @contextmanager
 def told(what: str) -> Iterator[None]:
-    """Turn what Lance raises into ``StoreError``."""
+    """Turn what Lance raises into ``StoreError``, or ``Contended`` where another writer was faster."""
     try:
         yield
     except (OSError, RuntimeError, ValueError, pa.ArrowException) as error:
         said = " ".join(str(error).split())[:500]
-        raise StoreError(
+        kind = Contended if any(word in said.lower() for word in _CONTENTION) else StoreError
+        raise kind(
             f"{what} failed: {said}. What was committed before is kept; fix the cause and run the same command again"
         ) from error

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 
 from wordsight.errors import EncoderMismatch, StoreError
 from wordsight.index.lance import INDEX_FROM, LanceIndex, in_list, matrix
-from wordsight.index.lance_table import LanceTable, pa
+from wordsight.index.lance_table import Contended, LanceTable, pa
 from wordsight.library import calibration
 from wordsight.library.calibration import Calibration
 from wordsight.library.pipeline import reader_version
@@ -137,10 +138,14 @@ class Store:
             self._delete(self.problems, here)
 
     def optimize(self, *, index_from: int = INDEX_FROM) -> None:
-        """Join small files, keep the index up to date, and remove versions older than an hour."""
+        """Join small files, keep the index up to date, and remove versions older than an hour.
+
+        Where another job writes meanwhile, what that is in the way of is left to its end.
+        """
         self.refresh()
-        self.index.optimize(index_from=index_from)
-        self.problems.compact()
+        for act in (partial(self.index.optimize, index_from=index_from), self.problems.compact):
+            with suppress(Contended):
+                act()
         for table in (self.photos, self.problems):
             table.clean(older_than=_KEPT)
 
@@ -189,7 +194,8 @@ class Store:
     def keep_calibration(self, learned: Calibration) -> None:
         """Keep what match estimates are made from."""
         row = [pa.array([learned.images]), pa.array([calibration.pack_payload(learned)], pa.large_binary())]
-        LanceTable.ensure(f"{self.url}/calibration.lance", _CALIBRATION).replace(pa.table(row, schema=_CALIBRATION))
+        with suppress(Contended):  # another job keeps one that is as good
+            LanceTable.ensure(f"{self.url}/calibration.lance", _CALIBRATION).replace(pa.table(row, schema=_CALIBRATION))
 
     def _with_known_contents(self, outcomes: Sequence[Outcome]) -> tuple[list[Record], list[Item]]:
         """Return photos as records, and items whose content is not there; contents without a vector are looked up."""

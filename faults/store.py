@@ -181,6 +181,29 @@ def submitted_twice(place: Place, cluster: Nodes) -> dict[str, Any]:
     return {"reported": [*told, again], **_checked(place, store)}
 
 
+def ray_alone(_: Place, cluster: Nodes) -> dict[str, Any]:
+    """Leave restarts and retries to Ray, as a simple job would, and take a node away: what our loop is there for."""
+    import ray
+
+    ray.init(cluster.address, log_to_driver=False, configure_logging=False)
+    try:
+
+        @ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=-1)
+        class Sleeper:
+            def work(self, number: int) -> int:
+                time.sleep(0.1)
+                return number
+
+        actors = [Sleeper.remote() for _ in range(2)]
+        ray.get([actor.work.remote(0) for actor in actors])
+        calls = [actors[number % 2].work.remote(number) for number in range(100)]
+        cluster.remove()
+        _, unanswered = ray.wait(calls, num_returns=len(calls), timeout=60)
+        return {"calls": len(calls), "unanswered_after_60_s": len(unanswered)}
+    finally:
+        ray.shutdown()
+
+
 SCENARIOS: dict[str, Callable[[Place, Nodes], dict[str, Any]]] = {
     "kill -9 of workers": kill_worker,
     "kill -9 of workers on a loaded machine": kill_worker_under_load,
@@ -191,6 +214,7 @@ SCENARIOS: dict[str, Callable[[Place, Nodes], dict[str, Any]]] = {
     "slow storage": slow_storage,
     "full disk": full_disk,
     "submitted twice": submitted_twice,
+    "Ray's own restarts, a node removed": ray_alone,
 }
 
 

@@ -249,7 +249,10 @@ class _Pool:
         for member in list(self._members):
             waited = time.monotonic() - member.since
             limit = to_be_ready if member.starting is not None else to_give
-            if waited > limit and (member.calls or member.starting is not None):
+            awaited = next(iter(member.calls), None) if member.starting is None else member.starting
+            if awaited is None or waited <= limit:
+                continue
+            if not ray.wait([awaited], timeout=0, fetch_local=False)[0]:  # else only the driver was late to look
                 yield self._dismiss(member, f"no answer within {limit:.0f} s")
 
     def _dismiss(self, member: _Member, reason: str) -> tuple[Outcome, ...]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from itertools import chain, islice
 from typing import Protocol
 
-from wordsight.protocols import Encoder
-from wordsight.scale.items import Done, Known, Outcome, Task
+from wordsight.protocols import MANY, Encoder, TunableEncoder
+from wordsight.scale.items import PIECE, Done, Known, Outcome, Shard, Task
 from wordsight.scale.work import Worker
 
 
@@ -29,11 +30,17 @@ class LocalRunner:
     name = "local"
 
     def __init__(self, encoder: Encoder, workers: int) -> None:
+        self._encoder = encoder
         self._worker = Worker(encoder)
         self._workers = workers
 
     def run(self, tasks: Iterator[Task], known: Known) -> Iterator[tuple[Outcome, ...]]:
         """Yield the outcomes of all tasks."""
+        first = list(islice(tasks, MANY // PIECE))
+        many = len(first) == MANY // PIECE or any(isinstance(task, Shard) for task in first)
+        if many and isinstance(self._encoder, TunableEncoder):
+            self._encoder.tune()
+        tasks = chain(first, tasks)
         rests: deque[Task] = deque()
         under_way: set[Future[Done]] = set()
         with ThreadPoolExecutor(self._workers, thread_name_prefix="wordsight-work") as pool:

@@ -150,11 +150,13 @@ class _Pool:
         self._again: deque[_Call] = deque()
         self._failed: list[str] = []  # why the last starts failed
         self._grown = 0.0
-        self._ready_once: float | None = None  # when an actor was last seen ready, or first asked for
+        self._ready_once = 0.0  # when an actor was last seen ready, or first asked for
 
     def run(self, tasks: Iterator[Task], known: Any) -> Iterator[tuple[Outcome, ...]]:
         """Yield the outcomes of all tasks; those given up among them, as problems."""
         while True:
+            if self._any_ready():
+                self._ready_once = time.monotonic()
             more = self._hand_out(tasks, known)
             if not more and not any(member.calls for member in self._members):
                 return
@@ -195,6 +197,7 @@ class _Pool:
             more = call is not None
             if call is not None:
                 self._again.append(call)
+                self._ready_once = time.monotonic()  # finding it may have taken long
         if more:
             self._grow()
         return more
@@ -205,11 +208,8 @@ class _Pool:
         self._grown = time.monotonic()
         if len(self._failed) >= _FAILED_STARTS:
             raise StoreError(f"no worker of Ray's starts: {self._failed[-1]}. What was committed is kept")
-        now = time.monotonic()
-        if self._ready_once is None or any(member.starting is None for member in self._members):
-            self._ready_once = now
         patience = _PATIENCE * self._runner.limits[0]
-        if now - self._ready_once > patience:
+        if time.monotonic() - self._ready_once > patience and not self._any_ready():
             there = ray.cluster_resources()
             raise StoreError(
                 f"Ray gave no worker within {patience:.0f} s: it has {there.get('CPU', 0):.0f} CPUs and "
@@ -219,6 +219,9 @@ class _Pool:
         for _ in range(self._runner.wanted - len(self._members)):
             actor = self._runner.start()
             self._members.append(_Member(actor, actor.ready.remote(), time.monotonic()))
+
+    def _any_ready(self) -> bool:
+        return any(member.starting is None for member in self._members)
 
     def _started(self, member: _Member) -> None:
         try:

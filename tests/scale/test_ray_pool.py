@@ -149,7 +149,7 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     def run(tasks: list[Task], nodes: int = 3, **options: Any) -> tuple[list[Outcome], FakeRay]:
         ray = FakeRay(nodes, worker, **options)
         monkeypatch.setitem(sys.modules, "ray", ray)
-        monkeypatch.delitem(sys.modules, "wordsight.scale.ray_runner", raising=False)
+        sys.modules.pop("wordsight.scale.ray_runner", None)
         module = import_module("wordsight.scale.ray_runner")
         clock = SimpleNamespace(monotonic=lambda: ray.now, sleep=lambda seconds: setattr(ray, "now", ray.now + seconds))
         monkeypatch.setattr(module, "time", clock)
@@ -157,11 +157,13 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         outcomes = [one for some in runner.run(iter(tasks), Known.nothing()) for one in some]
         return outcomes, ray
 
+    real = sys.modules.get("wordsight.scale.ray_runner")
     yield run
-    sys.modules.pop("wordsight.scale.ray_runner", None)  # the next test gets the one on the real Ray
-    package = sys.modules["wordsight.scale"]
-    if hasattr(package, "ray_runner"):
-        delattr(package, "ray_runner")
+    sys.modules.pop("wordsight.scale.ray_runner", None)
+    vars(sys.modules["wordsight.scale"]).pop("ray_runner", None)
+    if real is not None:  # other tests hold it
+        sys.modules["wordsight.scale.ray_runner"] = real
+        vars(sys.modules["wordsight.scale"])["ray_runner"] = real
 
 
 def pieces(names: list[str], size: int = 8) -> list[Task]:

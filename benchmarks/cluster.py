@@ -54,7 +54,7 @@ def _jobs(result: Result, work: Path, count: int, repeats: int) -> None:
     from wordsight.scale.ray_runner import RayRunner
     from wordsight.scale.runners import LocalRunner, Runner
 
-    folder = photos.make(work / f"cluster-{count}", count, _SIZE, pictures=min(count, 500))
+    folder = photos.make(work / f"cluster-{count}", count, _SIZE, pictures=min(count, 100))
     encoder = load_encoder("mini")
     rates: dict[str, list[tuple[float, float]]] = {"threads": [], "ray": []}
     with nodes(2) as cluster:
@@ -90,7 +90,7 @@ def _job(folder: Path, store: Path, encoder: Any, runner: Any, count: int) -> tu
         if not marks or state.encoded > marks[-1][1]:
             marks.append((time.monotonic(), state.encoded))
 
-    sources = [str(folder)] if count > 500 else [str(sorted(folder.iterdir())[0])]
+    sources = [str(folder)] if count > 500 else [str(photos.listing(folder)[0].parent)]
     report = fill(str(store), sources, encoder, runner, progress=note)
     first = next(mark for mark in marks if mark[1] >= _WARM * report.encoded)
     last = marks[-1]

@@ -92,6 +92,7 @@ def freeze_worker(place: Place, cluster: Nodes) -> dict[str, Any]:
     time.sleep(1.5)
     os.kill(actors[0], signal.SIGSTOP)
     told = driver.wait(_LIMIT)
+    _kill(actors[0])  # Ray asks a process to end, and this one hears nothing
     return {"reported": told, **_checked(place, store)}
 
 
@@ -114,7 +115,7 @@ def stop_driver(place: Place, cluster: Nodes) -> dict[str, Any]:
     store = place.store()
     kept = []
     for round_ in range(3):
-        place.server.faults(wait=0.1)  # so that it is not done before it is killed
+        place.server.faults(wait=0.4)  # so that it is not done before it is killed
         driver = Driver(cluster.address, place.source, store, setup=[sys.executable, "-m", "faults.hasty", "1"])
         kept.append(wait_for_rows(store, (kept[-1] if kept else 0) + 20 + 30 * round_, driver))
         driver.kill()
@@ -153,7 +154,7 @@ def full_disk(place: Place, cluster: Nodes) -> dict[str, Any]:
         try:
             store = f"{folder}/store"
             hasty = [sys.executable, "-m", "faults.hasty", "1"]
-            (Path(folder) / "ballast").write_bytes(bytes(350_000))
+            (Path(folder) / "ballast").write_bytes(bytes(500_000))
             driver = Driver(cluster.address, place.source, store, setup=hasty)
             _, err = driver.process.communicate(timeout=_LIMIT)
             assert driver.process.returncode == 2, f"status {driver.process.returncode}: {err[-800:]}"

@@ -126,6 +126,13 @@ def test_commands_say_what_is_wrong(photos: Path, tmp_path: Path, run) -> None:
     assert b"no exported photos" in run("import", _damaged(tmp_path / "npy"), status=2).stderr
     told = json.loads(run("index", photos, *store, "--json").stdout)
     assert (told["added"], told["unchanged"], told["runner"]) == (0, 16, "local")
+    status = json.loads(run("status", *store, "--json").stdout)
+    assert (status["photos"], status["skipped"], status["encoder"]) == (14, 2, "colours")
+    assert {Path(skip["path"]).name for skip in status["skips"]} == {"broken.jpg", "empty.png"}
+    told = run("status", *store).stdout.decode()
+    assert "14 photos" in told
+    assert "empty.png: empty file" in told
+    assert b"leave out the folder" in run("status", photos, *store, status=2).stderr
     assert json.loads(run("compact", tmp_path / "s", "--json").stdout)["photos"] == 14
     assert run("search", "red", *store, "--in", "s3://nowhere/else", status=1).stdout == b""
     liked = run("search", "red", *store, "--like", photos / "dated.jpg", "--paths", "-t", "2").stdout.splitlines()

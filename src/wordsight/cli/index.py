@@ -29,7 +29,7 @@ from wordsight.errors import BadInput
 if TYPE_CHECKING:
     from wordsight.library import Health, Progress, SyncReport
 
-_SKIPS_SHOWN = 20
+SKIPS_SHOWN = 20
 
 
 def index(
@@ -116,13 +116,22 @@ def status(
     folder: Annotated[Path | None, typer.Argument(help="An indexed folder; all unless told.")] = None,
     encoder: CatalogueEncoderOption = None,
     catalog: CatalogOption = None,
+    store: StoreOption = None,
     as_json: JsonOption = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="List every skipped file.")] = False,
 ) -> None:
     """Tell whether the catalogue is up to date with its folders, and what was skipped and why.
 
-    Exit status: 0 all is well, 1 something to do for `wordsight index`, 2 error.
+    Of a store it tells what it holds and what was skipped. Exit status: 0 all is well, 1 something to do for
+    `wordsight index`, 2 error.
     """
+    if store is not None:
+        from wordsight.cli.store import store_status
+
+        if folder is not None:
+            raise BadInput("a store is no list of folders: leave out the folder, or leave out --store")
+        store_status(store, as_json=as_json, shown=None if verbose else SKIPS_SHOWN)
+        return
     from wordsight.library.records import health_record
 
     with open_library(encoder, catalog) as library:
@@ -234,7 +243,7 @@ def _print_health(health: Health, *, everything: bool) -> None:
     for name in STATES:
         typer.echo(f"  {name:<10}{getattr(health, name):>10,}")
     typer.echo(f"  {'skipped':<10}{health.skip_count:>10,}")
-    shown = health.skipped if everything else health.skipped[:_SKIPS_SHOWN]
+    shown = health.skipped if everything else health.skipped[:SKIPS_SHOWN]
     for path, reason in shown:
         typer.echo(printable(f"    {path}: {reason}"))
     if health.skip_count > len(shown):

@@ -62,6 +62,30 @@ def fill_store(
     notice(f"{url}: {told}, {report.unchanged:,} unchanged ({report.seconds:.1f} s{rate})", quiet=quiet)
 
 
+def store_status(url: str, *, as_json: bool, shown: int | None) -> None:
+    """Tell what a store holds, and the first ``shown`` of what could not be read."""
+    from itertools import islice
+
+    from wordsight.scale.store import Store
+
+    store = Store.open(url)
+    header, photos, count = store.header, len(store), len(store.problems)
+    if as_json:
+        skips = [
+            {"path": address, "reason": reason, "tried_again": not reader}
+            for address, _, reason, reader in store.skipped()
+        ]
+        members = {"store": url, "photos": photos, "encoder": header.encoder, "skipped": count, "skips": skips}
+        typer.echo(json.dumps(members))
+        return
+    typer.echo(f"{printable(url)}: {photos:,} photos, encoded by {header.encoder} ({header.fingerprint})")
+    typer.echo(f"  {'skipped':<10}{count:>10,}")
+    for address, _, reason, _ in islice(store.skipped(), shown):
+        typer.echo(printable(f"    {address}: {reason}"))
+    if shown is not None and count > shown:
+        typer.echo(f"    ... and {count - shown:,} more (-v lists them)")
+
+
 def compact(
     store: Annotated[str, typer.Argument(help="A store; no job may be writing to it.", show_default=False)],
     quiet: QuietOption = False,

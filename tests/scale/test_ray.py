@@ -20,7 +20,7 @@ import ray
 
 from faults.cluster import Nodes, check, nodes, picture
 from wordsight.errors import StoreError
-from wordsight.scale import ray_runner
+from wordsight.scale import ray_pool, ray_runner
 from wordsight.scale.items import Done, Known, Task
 from wordsight.scale.job import fill
 from wordsight.scale.ray_runner import RayRunner
@@ -132,7 +132,7 @@ def test_no_room_is_an_error_in_time(cluster: Nodes, many, tmp_path: Path, encod
 
 
 def test_a_node_with_another_model_is_an_error(cluster: Nodes, many, tmp_path: Path, encoder, monkeypatch) -> None:
-    monkeypatch.setattr(ray_runner, "_GROW_SECONDS", 0.01)
+    monkeypatch.setattr(ray_pool, "_GROW_SECONDS", 0.01)
     with pytest.raises(StoreError, match="is another model on this node"):
         fill(str(tmp_path / "s"), [str(many[0])], encoder, RayRunner("colours", "another", workers=2))
 
@@ -141,12 +141,12 @@ def test_pieces_are_halved_down_to_one_picture() -> None:
     from wordsight.scale.items import Item, Shard
 
     task = tuple(Item(str(number)) for number in range(5))
-    first, second = ray_runner._halves(task)
+    first, second = ray_pool._halves(task)
     assert (len(first), len(second)) == (2, 3)
-    assert ray_runner._halves(task[:1]) == []
+    assert ray_pool._halves(task[:1]) == []
     shard: Task = Shard("x.tar", piece=4, start=512)
     seen = []
-    while parts := ray_runner._halves(shard):
+    while parts := ray_pool._halves(shard):
         (shard,) = parts
         seen.append((shard.piece, shard.blind, shard.start))
     assert seen == [(2, False, 512), (1, False, 512), (1, True, 512)]

@@ -20,6 +20,8 @@ pytest.importorskip("lance", reason='needs the extra "scale"')
 from wordsight.errors import StoreError
 from wordsight.scale.items import Done, Item, Known, Outcome, Shard, Task
 
+MODULES = ("ray_pool", "ray_runner")
+
 
 class ActorDied(Exception):
     pass
@@ -149,21 +151,23 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     def run(tasks: list[Task], nodes: int = 3, **options: Any) -> tuple[list[Outcome], FakeRay]:
         ray = FakeRay(nodes, worker, **options)
         monkeypatch.setitem(sys.modules, "ray", ray)
-        sys.modules.pop("wordsight.scale.ray_runner", None)
+        for name in MODULES:
+            sys.modules.pop(f"wordsight.scale.{name}", None)
         module = import_module("wordsight.scale.ray_runner")
         clock = SimpleNamespace(monotonic=lambda: ray.now, sleep=lambda seconds: setattr(ray, "now", ray.now + seconds))
-        monkeypatch.setattr(module, "time", clock)
+        monkeypatch.setattr(sys.modules["wordsight.scale.ray_pool"], "time", clock)
         runner = module.RayRunner("colours", "fingerprint")
         outcomes = [one for some in runner.run(iter(tasks), Known.nothing()) for one in some]
         return outcomes, ray
 
-    real = sys.modules.get("wordsight.scale.ray_runner")
+    real = {name: sys.modules.get(f"wordsight.scale.{name}") for name in MODULES}
     yield run
-    sys.modules.pop("wordsight.scale.ray_runner", None)
-    vars(sys.modules["wordsight.scale"]).pop("ray_runner", None)
-    if real is not None:  # other tests hold it
-        sys.modules["wordsight.scale.ray_runner"] = real
-        vars(sys.modules["wordsight.scale"])["ray_runner"] = real
+    for name, module in real.items():
+        sys.modules.pop(f"wordsight.scale.{name}", None)
+        vars(sys.modules["wordsight.scale"]).pop(name, None)
+        if module is not None:  # other tests hold it
+            sys.modules[f"wordsight.scale.{name}"] = module
+            setattr(sys.modules["wordsight.scale"], name, module)
 
 
 def pieces(names: list[str], size: int = 8) -> list[Task]:

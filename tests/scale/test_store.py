@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
+import time
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -12,6 +16,7 @@ import pytest
 
 pytest.importorskip("lance", reason='needs the extra "scale"')
 
+from faults.cluster import check, picture
 from wordsight.errors import BadInput, EncoderMismatch, StoreError
 from wordsight.library import Filters, Library
 from wordsight.scale.items import Known, Outcome
@@ -21,6 +26,8 @@ from wordsight.scale.runners import LocalRunner
 from wordsight.scale.search import StoreLibrary
 from wordsight.scale.store import Store
 from wordsight.testing import COLOURS, ColourEncoder, colour_image
+
+ROOT = Path(__file__).parents[2]
 
 
 def filled(photos: Path, url: Path, encoder: ColourEncoder, **options):
@@ -134,6 +141,29 @@ def test_a_full_disk_loses_nothing_that_was_committed(photos: Path, tmp_path: Pa
     assert len(Store.open(str(tmp_path / "s"))) == 14
     filled(photos, tmp_path / "s", encoder)
     assert len(Store.open(str(tmp_path / "s"))) == 15
+
+
+def test_a_job_that_is_killed_goes_on(tmp_path: Path, encoder) -> None:
+    """The driver is killed with signal 9 when something is committed; the next one reads only the rest."""
+    folder, url = tmp_path / "many", str(tmp_path / "s")
+    folder.mkdir()
+    for number in range(600):
+        (folder / f"{number}.jpg").write_bytes(picture(number))
+    hasty = [sys.executable, "-m", "faults.hasty", "0.05", sys.executable, "-m", "wordsight", "index", str(folder)]
+    words = [*hasty, "--store", url, "--encoder", "colours", "--workers", "1"]
+    process = subprocess.Popen(words, cwd=ROOT)
+    while process.poll() is None:
+        with suppress(StoreError):
+            if len(Store.open(url)):
+                break
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    before = len(Store.open(url))
+    assert before
+    report = fill(url, [str(folder)], encoder, LocalRunner(encoder, 2))
+    assert (report.unchanged, report.added) == (before, 600 - before)
+    check(url, {str(path) for path in folder.iterdir()}, set())
 
 
 def test_rows_sent_twice_are_there_once(photos: Path, tmp_path: Path, encoder) -> None:

@@ -13,6 +13,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -31,7 +32,6 @@ from faults.s3 import Server, running
 
 RESULTS = report.ROOT / "benchmarks" / "results" / "faults_store.json"
 _LIMIT = 900.0  # seconds for a driver to end: bounds a hang, and leaves room for machines that are paused
-_PORT = 5599
 
 
 @dataclass
@@ -222,7 +222,7 @@ SCENARIOS: dict[str, Callable[[Place, Nodes], dict[str, Any]]] = {
 @contextmanager
 def place_of(pictures: int) -> Any:
     """Run an S3 server with that many pictures, and one unreadable file to twenty of them."""
-    with running(_PORT) as server, ExitStack() as undo:
+    with running(_free_port()) as server, ExitStack() as undo:
         for name, value in server.environment.items():
             undo.callback(_restore, name, os.environ.get(name))
             os.environ[name] = value
@@ -288,6 +288,12 @@ def _checked(place: Place, store: str) -> dict[str, Any]:
     else:
         shutil.rmtree(store)
     return {"found": found}
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
 def _kill(pid: int) -> None:

@@ -19,6 +19,7 @@ from wordsight.errors import EncoderMismatch, StoreError
 from wordsight.index.lance import INDEX_FROM, LanceIndex, in_list, matrix
 from wordsight.index.lance_table import Contended, LanceTable, pa
 from wordsight.library import calibration
+from wordsight.library.bank import encode_bank
 from wordsight.library.calibration import Calibration
 from wordsight.library.pipeline import reader_version
 from wordsight.protocols import Encoder
@@ -184,7 +185,7 @@ class Store:
             return
         if old is not None and abs(count - old.images) <= _DUE_FROM * old.images:
             return
-        bank = calibration.encode_bank(encoder) if old is None else old.bank.astype(np.float32)
+        bank = encode_bank(encoder) if old is None else old.bank.astype(np.float32)
         places = np.unique(np.linspace(0, count - 1, min(count, _SAMPLE)).astype(np.int64)).tolist()
         sample = matrix(self.photos.take(places, ["vector"])["vector"], self.header.dim).astype(np.float32)
         self.keep_calibration(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -152,3 +155,32 @@ def test_only_long_jobs_tune_first(folder: Path, monkeypatch: pytest.MonkeyPatch
     with Library(OnnxEncoder(folder), tmp_path / "two") as library:
         library.sync(photos)
     assert tuned == ["model"]
+
+
+def test_openvino_reports_to_nobody(tmp_path: Path) -> None:
+    pytest.importorskip("openvino", reason='needs the extra "fast"')
+    program = """
+import sys
+from pathlib import Path
+seen = []
+sys.addaudithook(lambda event, _: seen.append(event) if event in {"socket.connect", "socket.getaddrinfo",
+                 "subprocess.Popen", "os.fork", "os.posix_spawn"} else None)
+from wordsight.encoders.onnx import OnnxEncoder
+from wordsight.testing import colour_image
+OnnxEncoder(Path(sys.argv[1]), runtime="openvino").encode_images([colour_image("red")])
+assert "openvino" in sys.modules
+print(seen)
+"""
+    home = tmp_path / "home"
+    home.mkdir()
+    environment = {name: value for name, value in os.environ.items() if name not in {"CI", "TF_BUILD", "JENKINS_URL"}}
+    shipped = Path(runtime.__file__).parents[1] / "models/mini"
+    told = subprocess.run(
+        [sys.executable, "-c", program, str(shipped)],
+        env=environment | {"HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout.strip() == "[]"
+    assert list(home.iterdir()) == []

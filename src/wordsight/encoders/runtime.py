@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -116,9 +117,16 @@ def _open_onnxruntime(file: Path, output: str, optimize: str, accelerator: str |
     return run
 
 
-def _open_openvino(file: Path, output: str, *, half: bool) -> Tower:
+def _openvino() -> Any:
+    """Import OpenVINO without its companion that reports each import to its makers: nothing leaves the machine."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # "not there": OpenVINO does without
     import openvino
 
+    return openvino
+
+
+def _open_openvino(file: Path, output: str, *, half: bool) -> Tower:
+    openvino = _openvino()
     core = openvino.Core()
     settings = {"NUM_STREAMS": str(cores()), "INFERENCE_NUM_THREADS": str(cores()), "INFERENCE_PRECISION_HINT": "f32"}
     if half and "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
@@ -142,8 +150,6 @@ def _open_openvino(file: Path, output: str, *, half: bool) -> Tower:
 
 def _one_output(model: Any, output: str) -> Any:
     """Return the part of the model that computes ``output``: it may hold both towers."""
-    import openvino
-
     if len(model.outputs) == 1:
         return model
     result = model.output(output).get_node()
@@ -154,4 +160,4 @@ def _one_output(model: Any, output: str) -> Any:
             needed.add(node.get_friendly_name())
             rest += [value.get_node() for value in node.input_values()]
     inputs = [given for given in model.get_parameters() if given.get_friendly_name() in needed]
-    return openvino.Model([result], inputs, output)
+    return _openvino().Model([result], inputs, output)

@@ -1,9 +1,9 @@
 """Works on a Ray cluster: a pool of actors, each with the encoder, that may die at any time.
 
-Ray restarts and retries nothing here (an actor that Ray restarts may wait for ever for room on a loaded cluster, and
-calls to it wait with it): ``ray_pool`` does, and bounds each step. An actor must be ready, and later give a result,
-within a time; else it is killed. What it had is done by others; a piece whose workers die again and again is halved,
-until the picture that kills them is alone, and is listed as unreadable.
+Ray restarts and retries nothing here (an actor that it restarts waits for room on a loaded cluster, with no limit that
+could be set, and calls to it wait with it): ``ray_pool`` does, and bounds each step. An actor must be ready, and later
+give a result, within a time; else it is killed. What it had is done by others; a piece whose workers die repeatedly is
+halved, until the picture that kills them is alone, and is listed as unreadable.
 """
 
 from __future__ import annotations

@@ -30,11 +30,11 @@ IN_FLIGHT = 2 * 3 * 4 + 4
 # Indexes a folder and writes down, one byte each, the pictures that went through the encoder. Commits and folds happen
 # far more often than they would, so that kills meet them.
 CHILD = """
-import os, sys
+import os, sys, time
 from pathlib import Path
 from wordsight.library import Library, derived, sync
 from wordsight.testing import ColourEncoder
-photos, place, log, regions = sys.argv[1:]
+photos, place, log, regions, pause = sys.argv[1:]
 import wordsight.library.regions
 import wordsight.library.sync as sync
 sync._COMMIT_FILES, derived._FEW, derived.GRAPH_FROM = 8, 20, 1
@@ -43,6 +43,7 @@ out = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 class Encoder(ColourEncoder):
     def encode_images(self, images):
         os.write(out, b"." * len(images))
+        time.sleep(float(pause))
         return super().encode_images(images)
 Library(Encoder(), Path(place)).sync(photos, workers=2, regions=regions == "True" or None)
 """
@@ -62,10 +63,13 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def start(photos: Path, place: Path, log: Path, *, regions: bool = False) -> subprocess.Popen[bytes]:
-    """Start a run; what it says goes to a file beside its log."""
+def start(
+    photos: Path, place: Path, log: Path, *, regions: bool = False, pause: float = 0.0
+) -> subprocess.Popen[bytes]:
+    """Start a run; what it says goes to a file beside its log. ``pause``: seconds more that a few pictures take."""
     with log.with_suffix(".said").open("ab") as said:
-        return subprocess.Popen([sys.executable, "-c", CHILD, photos, place, log, str(regions)], stderr=said)
+        child = [sys.executable, "-c", CHILD, photos, place, log, str(regions), str(pause)]
+        return subprocess.Popen(child, stderr=said)
 
 
 def said(log: Path) -> str:
@@ -314,7 +318,7 @@ def test_a_second_writer_is_told_by_exit_status_2(photos: Path, tmp_path: Path) 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_control_c_keeps_what_was_done(photos: Path, tmp_path: Path) -> None:
     place, log = tmp_path / "catalogue", tmp_path / "log"
-    child = start(photos, place, log)
+    child = start(photos, place, log, pause=0.02)  # else it may have ended before the signal, on a busy machine
     while child.poll() is None and not (log.exists() and log.stat().st_size > PICTURES // 2):
         time.sleep(0.001)
     child.send_signal(signal.SIGINT)

@@ -60,7 +60,9 @@ def test_from_index_to_forget(photos: Path, tmp_path: Path) -> None:
     assert b"not an indexed folder" in run("forget", photos, status=2).stderr
     assert b"is not indexed" in run("search", "red", "--in", photos, status=2).stderr
     assert snapshot(photos) == before
-    assert {path.name for path in tmp_path.iterdir()} == {"photos", "catalogue"}
+    assert {path.name for path in tmp_path.iterdir()} == {"photos", "catalogue", "cache"}
+    # What is remembered of an encoder, nothing of the photos.
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == ["background"]
 
 
 def test_every_format(photos: Path) -> None:

@@ -122,9 +122,10 @@ class Page:
         box.send_keys(text, Keys.ENTER)
 
     def hits(self) -> list[str]:
-        """Return the names of the photos of the grid, in order, once they are there."""
+        """Return the names of the photos of the grid, in order, once they are there: its first row comes first."""
         script = (
-            "return [...document.querySelectorAll('.tile')].sort((a, b) => a.dataset.place - b.dataset.place)"
+            "return document.querySelector('photo-grid')?.ariaBusy === 'true' ? [] : "
+            "[...document.querySelectorAll('.tile')].sort((a, b) => a.dataset.place - b.dataset.place)"
             ".map(tile => tile.querySelector('.name').textContent)"
         )
         return self.wait(lambda: self.run(script), "no hits")

@@ -284,11 +284,16 @@ def test_fifty_thousand_hits_need_few_elements(page: Page) -> None:
         const fake = Object.assign(new EventTarget(), { hits, done: true, answer: {}, scroll: 0, more() {} });
         one.results = fake;
         scrollTo(0, document.body.scrollHeight / 2);
-        return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done([
-          document.querySelectorAll(".tile").length,
-          Math.min(...[...document.querySelectorAll(".tile")].map((tile) => Number(tile.dataset.place)))]))));
     """
-    tiles, first = page.run(script)
+    page.run(script)
+    tiles, first = page.wait(
+        lambda: page.run("""
+            if (document.querySelector("photo-grid").ariaBusy === "true") return null;
+            const places = [...document.querySelectorAll(".tile")].map((tile) => Number(tile.dataset.place));
+            return [places.length, Math.min(...places)];
+        """),
+        "the grid stays busy",
+    )
     assert 5 < tiles < 150
     assert 20_000 < first < 30_000
     rows = page.run("""return import("/static/layout.js").then(({ Rows }) => {

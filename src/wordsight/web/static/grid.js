@@ -5,8 +5,10 @@ import { Rows } from "./layout.js";
 import { tile } from "./tile.js";
 
 const GAP = 6;
+const FIRST_ROW = -1;
+const SCREEN = 0;
 const AHEAD = 1.5; // screens that are drawn beyond the edges
-const LATER = 120; // milliseconds after which that is drawn, at first
+const LATER = 250; // milliseconds after which that is drawn, at first
 const FETCH = 4; // screens left below when the next page is fetched
 const HEADING = 56;
 const KEYS = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity };
@@ -16,6 +18,7 @@ class PhotoGrid extends HTMLElement {
   #rows = null;
   #tiles = new Map(); // place -> element
   #laid = 0;
+  #reach = FIRST_ROW; // how far it is drawn; grows to AHEAD
   #active = 0;
   #marks = { liked: [], disliked: [] };
   #divided = false;
@@ -92,6 +95,7 @@ class PhotoGrid extends HTMLElement {
     Object.assign(this.style, { height: "0px" });
     this.#rows = null;
     this.#laid = 0;
+    this.#reach = FIRST_ROW;
     this.#active = 0;
     this.#divided = false;
   }
@@ -142,12 +146,17 @@ class PhotoGrid extends HTMLElement {
 
   #draw() {
     if (!this.#results || !this.#rows) return;
-    // What is seen comes first: nothing else asks for pictures until it has been drawn.
-    const ahead = this.#tiles.size || !this.#laid ? AHEAD : 0;
-    this.ariaBusy = String(!ahead);
-    if (!ahead) setTimeout(() => this.#draw(), LATER);
+    const reach = this.#laid ? this.#reach : AHEAD;
+    this.ariaBusy = String(reach < AHEAD);
+    // What is seen first comes first: a row's pictures are not kept waiting by those of the screen, nor these by others.
+    if (reach === FIRST_ROW && !this.#tiles.size) {
+      const painted = () => requestAnimationFrame(() => setTimeout(() => this.#widen(SCREEN)));
+      this.addEventListener("load", painted, { once: true, capture: true });
+      setTimeout(() => this.#widen(AHEAD), LATER);
+    }
     const top = -this.getBoundingClientRect().top;
-    const [first, end] = this.#rows.within(top - innerHeight * ahead, top + innerHeight * (1 + ahead));
+    const bottom = reach === FIRST_ROW ? Math.max(top, 0) + HEADING + 1 : top + innerHeight * (1 + reach);
+    const [first, end] = this.#rows.within(top - innerHeight * Math.max(reach, 0), bottom);
     for (const [place, element] of this.#tiles) {
       const isActive = place === this.#active && element.contains(document.activeElement);
       if ((place < first || place >= end) && !isActive) {
@@ -158,7 +167,13 @@ class PhotoGrid extends HTMLElement {
     const added = document.createDocumentFragment();
     for (let place = first; place < end; place++) if (!this.#tiles.has(place)) added.append(this.#tile(place));
     this.append(added);
-    if (ahead && !this.#results.done && this.#rows.height - top < innerHeight * FETCH) this.#results.more();
+    if (reach === AHEAD && !this.#results.done && this.#rows.height - top < innerHeight * FETCH) this.#results.more();
+  }
+
+  #widen(reach) {
+    if (reach <= this.#reach) return;
+    this.#reach = reach;
+    this.#draw();
   }
 
   #tile(place) {
@@ -217,6 +232,7 @@ class PhotoGrid extends HTMLElement {
     const bar = document.getElementById("bar").offsetHeight + GAP;
     if (top < bar) scrollBy(0, top - bar);
     else if (top + box.height > innerHeight) scrollBy(0, top + box.height - innerHeight + GAP);
+    this.#reach = Math.max(this.#reach, SCREEN); // the hit may be anywhere on it
     this.#draw();
     this.#tiles.get(place)?.querySelector("a").focus({ preventScroll: true });
   }

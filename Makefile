@@ -16,7 +16,7 @@ help:  ## List the targets
 demo: $(VENV)/.demo  ## Index real photos, search them, write a contact sheet
 	$(BIN)/python examples/demo.py
 
-test: $(VENV)/.dev  ## Run the fast tests (about a minute)
+test: $(VENV)/.dev  ## Run the fast tests (some five minutes on two cores)
 	$(BIN)/python -m pytest -q -n auto --dist loadgroup
 
 test-slow: $(VENV)/.dev  ## Run all tests, also those that take many minutes

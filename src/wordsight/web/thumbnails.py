@@ -42,7 +42,7 @@ class Thumbnails:
 
     def make(self, sha256: str, side: int, content: bytes) -> bytes:
         """Return the thumbnail of a photo's file content, and keep it; raises ``ImageError``."""
-        # Decoders shrink to twice the side they are told or more: half of it leaves enough, in three fifths of the time.
+        # Decoders keep at least twice the side they are told: half of it leaves enough, in three fifths of the time.
         data = encoded(images.read(content, side=-(-side // 2)).image, side)
         self._keep(self._file(sha256, side), data + _sealed(data))
         return data

@@ -157,7 +157,7 @@ def write(rows: int, found: dict[str, Any], about: dict[str, object]) -> None:
     document |= {
         "name": "peers",
         "title": "Search against others",
-        "command": "python -m benchmarks.peers --rows 10000 100000 1000000 --build, then the same without --build",
+        "command": "python -m benchmarks.peers --rows ROWS, one size after another",
         "setting": {"dim": DIM, "top": TOP, "queries": _QUERIES, "shares": {str(k): v for k, v in SHARES.items()}},
     }
     document["sizes"] = dict(sorted(document["sizes"].items(), key=lambda item: int(item[0])))

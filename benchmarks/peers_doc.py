@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from benchmarks import report
+from benchmarks.peer_engines import ENGINES
 
 PAGE = report.ROOT / "docs" / "peers.md"
 _RESULTS = report.ROOT / "benchmarks" / "results" / "peers.json"
@@ -56,6 +57,9 @@ def _size(rows: int, size: dict[str, Any]) -> Iterator[str]:
         )
         yield f"| {name} |{times} {recall} | {cost} |"
     yield ""
+    lacking = [name for name in ENGINES if name not in size["summary"]]
+    if lacking:
+        yield f"- Not run at this size yet: {', '.join(lacking)}."
     yield from _bars(rows, size["summary"])
     yield from _winners(size["summary"])
     yield ""

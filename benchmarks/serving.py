@@ -128,6 +128,7 @@ def _with_sync(result: Result, server: Running, sync: Sync, rows: int, seconds: 
     while (state := server.ask("/api/sync"))["running"]:
         time.sleep(0.2)
     _add(result, f"{_CLIENTS} clients during a sync", together)
+    state["folder"] = Path(state["folder"]).name  # where it lay tells nothing
     result.raw["rss_mib_sync"], result.raw["sync"] = memory, state
     result.add("the sync beside them", state["report"]["seconds"] if state["report"] else float("nan"), "s")
     expected = {str(file) for file in sync.folder.rglob("*.jpg")}

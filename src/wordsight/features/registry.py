@@ -44,6 +44,8 @@ _SMALL: dict[str, dict[str, Any]] = {
     "dense-sift": {"side": 32, "cell": 3, "step": 2},
     "patches": {"side": 32},
 }
+_MOST_SIDE, _MOST, _MOST_DIM = 2048, 1 << 14, 1 << 20
+"""Of a side in pixels, of any other whole number, of a row's length: a file may not ask for gigabytes a picture."""
 _CALL = re.compile(r"\s*(?P<name>[a-z][a-z-]*)\s*(?:\((?P<arguments>[^()]*)\))?\s*(?:,|$)")
 
 
@@ -124,6 +126,8 @@ def _made(table: Mapping[str, type[Described]], name: object, given: Mapping[str
         if kind is None or not (type(value) is kind or (kind is float and whole)):
             wanted = ", ".join(f"{k} ({v.__name__})" for k, v in kinds.items())
             raise BadInput(f"{made.name} has no parameter {key}={value!r}; expected {wanted}")
+        if whole and abs(value) > (most := _MOST_SIDE if key == "side" else _MOST):
+            raise BadInput(f"{made.name}: expected {key} to be at most {most}, got {value}")
         values[key] = kind(value)
     return made(**values)
 
@@ -143,9 +147,16 @@ def _parameters(made: type[Described]) -> dict[str, type]:
 
 def _as_feature(made: Described) -> Feature:
     assert isinstance(made, Feature)
+    _limit(made)
     return made
 
 
 def _as_local(made: Described) -> LocalFeature:
     assert isinstance(made, LocalFeature)
+    _limit(made)
     return made
+
+
+def _limit(made: Feature | LocalFeature) -> None:
+    if made.dim > _MOST_DIM:
+        raise BadInput(f"{made.describe()}: expected rows of at most {_MOST_DIM} numbers, these have {made.dim}")

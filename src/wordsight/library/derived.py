@@ -273,10 +273,11 @@ def home(catalogue: Catalogue, encoder: StoredEncoder) -> Path:
 
 def _manifest(folder: Path) -> dict[str, Any]:
     """Return the manifest; raises ``ValueError`` where it is damaged and ``FileNotFoundError`` where there is none."""
-    manifest = json.loads((folder / "manifest.json").read_text())
+    text = (folder / "manifest.json").read_text()
     try:
+        manifest = json.loads(text)
         sizes = {str(name): int(size) for name, size in manifest["bytes"].items()}
         numbers = {name: int(manifest.get(name, 0)) for name in (f"{_REGIONS}rows", "last_region")}
         return {"rows": int(manifest["rows"]), "bytes": sizes, **numbers}
-    except (TypeError, KeyError, AttributeError) as error:
+    except (TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ValueError(f"{folder} holds no manifest") from error

@@ -30,6 +30,6 @@ KNOWN = (
     Known("openclip:ViT-B-16/openai", 598, 90.8, 62.2, "MIT"),
     Known("openclip:ViT-L-14/openai", 1710, 95.6, 65.0, "MIT"),
     Known("openclip:ViT-B-16-SigLIP/webli", 813, 92.3, 74.7, "Apache-2.0"),
-    Known("openclip:MobileCLIP2-S0/dfndr2b", 299, None, None, "Apple AMLR: research only"),
+    Known("openclip:MobileCLIP2-S0/dfndr2b", 300, None, None, "Apple AMLR: research only"),
     Known("immich-app/ViT-B-32__openai", 605, 89.8, 58.8, "MIT"),
 )

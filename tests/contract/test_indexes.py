@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from wordsight.errors import CatalogueError
 from wordsight.index import ExactIndex, LayeredIndex
-from wordsight.index.coarse import Coarse, approximate, candidates, coded
+from wordsight.index.coarse import Coarse, bounded, shortlist, united
 from wordsight.index.exact import best, positions
 from wordsight.index.graph import GraphIndex
 from wordsight.index.lists import ListIndex
@@ -99,6 +99,8 @@ def test_coarse_rows_change_no_answer(seed: int) -> None:
     vectors[9_000:] = vectors[:3_000]
     if seed % 2:
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    elif seed:
+        vectors *= 200
     half = vectors.astype(np.float16)
     half[77] = 0
     ids = np.arange(12_000) * 2
@@ -112,14 +114,21 @@ def test_coarse_rows_change_no_answer(seed: int) -> None:
                 np.testing.assert_array_equal(got.scores, want.scores)
 
 
+def test_coarse_rows_that_are_all_alike_are_all_compared() -> None:
+    half = np.full((30_000, 32), 0.17, np.float16)
+    half[20_000] += np.float16(0.001)
+    rough = ExactIndex(32, Metric.COSINE, np.arange(30_000), half, coarse=Coarse.of(half))
+    assert rough.search(half[:1].astype(np.float32), 3).ids[0].tolist() == [20_000, 0, 1]
+
+
 def test_coarse_rows_rule_most_others_out() -> None:
     rows, vectors = filled(20_000, dim=128)
     coarse = Coarse.of(np.asarray(rows.vectors))
     query = vectors[3] + np.float32(0.02)
-    scores = approximate(query, coarse, slice(0, len(rows)))
-    bound = coarse.errors * np.linalg.norm(query) + coarse.lengths * coded(query[None])[2] + 1e-5
-    assert (np.abs(scores - np.asarray(rows.vectors, np.float32) @ query) <= bound).all()
-    assert len(candidates(query, coarse, scores, 10, None)) < 400
+    scores, off = bounded(query, coarse)(slice(100, 10_000))
+    assert (np.abs(scores - np.asarray(rows.vectors[100:10_000], np.float32) @ query) <= off).all()
+    halves = [shortlist(query, coarse, 10, part, None) for part in (slice(0, 9_000), slice(9_000, 20_000))]
+    assert len(united(halves, 10)) < 400
 
 
 @pytest.mark.parametrize("metric", Metric)

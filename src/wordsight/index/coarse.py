@@ -8,6 +8,7 @@ Half of the memory is read that the rows take in half precision, and more produc
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numkong
@@ -16,9 +17,10 @@ from numpy.typing import NDArray
 
 from wordsight.types import Embeddings
 
-# Scores are sums of rounded products: they may differ by this from what the bound is about.
-_SLACK = 1e-5
-_CHUNK = 32_768
+# Rows at a time: what is computed of them stays in a core's cache until it is compared.
+_CHUNK = 16_384
+# What adding up one product of two float32 numbers may lose of it.
+_ROUNDING = 2.0**-24
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,6 +44,15 @@ class Coarse:
         return cls(codes, scales, errors, lengths)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Shortlist:
+    """``places`` of rows, ascending, ``upper`` bounds of their scores, and at most k ``sure`` ones: the best lower."""
+
+    places: NDArray[np.intp]
+    upper: NDArray[np.float32]
+    sure: NDArray[np.float32]
+
+
 def coded(
     rows: Embeddings,
 ) -> tuple[NDArray[np.int8], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
@@ -53,32 +64,63 @@ def coded(
     return codes.astype(np.int8), scales, errors, lengths
 
 
-def approximate(query: NDArray[np.float32], coarse: Coarse, part: slice) -> NDArray[np.float32]:
-    """Return the products of a query (dim,) and the rows of ``part``, as the codes give them."""
-    code, scale, _, _ = coded(query[None])
-    dots = np.asarray(numkong.cdist(code, coarse.codes[part], "dot"))[0]
-    return np.asarray(dots * (coarse.scales[part] * scale[0]), np.float32)
+def bounded(
+    query: NDArray[np.float32], coarse: Coarse
+) -> Callable[[slice], tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """Return what tells of at most ``_CHUNK`` rows their products with ``query`` (dim,) and how far off each may be.
 
-
-def candidates(
-    query: NDArray[np.float32], coarse: Coarse, scores: NDArray[np.float32], k: int, places: NDArray[np.intp] | None
-) -> NDArray[np.intp]:
-    """Return the ascending places of all rows that can be among the ``k`` best, given ``approximate`` of all rows.
-
-    ``places``: the rows that take part, ascending; ``None``: all.
+    What it returned is overwritten by its next call.
     """
-    _, _, error, _ = coded(query[None])
-    own = float(np.linalg.norm(query)) + float(error[0])
-    errors = coarse.errors if places is None else coarse.errors[places]
-    lengths = coarse.lengths if places is None else coarse.lengths[places]
-    taking = scores if places is None else scores[places]
-    widest = float(errors.max()) * own + float(lengths.max()) * float(error[0]) + _SLACK
-    sure = float(np.partition(taking, len(taking) - k)[len(taking) - k]) - widest
-    found = np.flatnonzero(taking >= sure - widest)
-    bounds = errors[found] * own + lengths[found] * error[0] + np.float32(_SLACK)
-    # The k-th best lower bound among these is at least ``sure``; each row's own bound is narrower than the widest.
-    lower = taking[found] - bounds
-    if len(lower) > k:
-        sure = max(sure, float(np.partition(lower, len(lower) - k)[len(lower) - k]))
-    found = found[taking[found] + bounds >= sure]
-    return np.asarray(found if places is None else places[found], np.intp)
+    code, scale, error, _ = coded(query[None])
+    own, dim = np.float32(np.linalg.norm(query)), coarse.codes.shape[1]
+    # Scores are sums of rounded products, too, which may be off by this share of both lengths.
+    lost = np.float32(error[0] + own * dim * _ROUNDING)
+    room = np.empty((1, _CHUNK), np.float32)
+
+    def bounds(part: slice) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        dots = room[:, : part.stop - part.start]
+        numkong.cdist(code, coarse.codes[part], "dot", out=dots)
+        scores = dots[0]
+        scores *= coarse.scales[part]
+        scores *= scale[0]
+        return scores, coarse.errors[part] * own + coarse.lengths[part] * lost
+
+    return bounds
+
+
+def shortlist(
+    query: NDArray[np.float32], coarse: Coarse, k: int, part: slice, mask: NDArray[np.bool_] | None
+) -> Shortlist:
+    """Return all rows of ``part`` that can be among its ``k`` best by their products with ``query`` (dim,).
+
+    ``mask`` (n,): the rows that take part; ``None``: all.
+    """
+    bounds = bounded(query, coarse)
+    sure, threshold = np.empty(0, np.float32), np.float32(-np.inf)
+    places, uppers = [np.empty(0, np.intp)], [np.empty(0, np.float32)]
+    for start in range(part.start, part.stop, _CHUNK):
+        chunk = slice(start, min(start + _CHUNK, part.stop))
+        scores, off = bounds(chunk)
+        upper = scores + off
+        found = np.flatnonzero(upper >= threshold if mask is None else mask[chunk] & (upper >= threshold))
+        if not len(found):
+            continue
+        sure = largest(np.concatenate([sure, scores[found] - off[found]]), k)
+        if len(sure) == k:
+            threshold = sure.min()
+            found = found[upper[found] >= threshold]
+        places.append(start + found)
+        uppers.append(upper[found])
+    return Shortlist(np.concatenate(places), np.concatenate(uppers), sure)
+
+
+def united(parts: list[Shortlist], k: int) -> NDArray[np.intp]:
+    """Return the ascending places of all rows that can be among the ``k`` best of ``parts``, one after the other."""
+    sure = largest(np.concatenate([each.sure for each in parts]), k)
+    threshold = sure.min() if len(sure) == k else -np.inf
+    return np.concatenate([each.places[each.upper >= threshold] for each in parts])
+
+
+def largest(values: NDArray[np.float32], k: int) -> NDArray[np.float32]:
+    """Return the ``k`` largest values, or all, in any order."""
+    return values if len(values) <= k else np.partition(values, len(values) - k)[len(values) - k :]

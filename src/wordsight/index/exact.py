@@ -5,23 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from typing import TypeVar
 
 import numkong
 import numpy as np
 from numpy.typing import NDArray
 
-from wordsight.index.coarse import Coarse, approximate, candidates
+from wordsight.index.coarse import Coarse, shortlist, united
 from wordsight.types import Embeddings, Metric, Neighbours, RowIds, Scores
 
-# Below this many rows a second thread costs more than it brings.
+# Below this many rows a second thread costs more than it brings: of rows that are read one after the other, and of rows
+# from here and there.
 _ROWS_PER_THREAD = 50_000
+_GATHERED_PER_THREAD = 5_000
 # A filter that keeps fewer rows than this share is answered by gathering them instead of scanning all.
 _GATHER_BELOW = 0.25
 # Ids with at most this many numbers for each are looked up in a table.
 _SPARSEST = 8
+# Fewer than one in so many rows are looked up one by one.
+_LOOKED_UP = 50
 # Of more rows than this share, the coarse rows rule too few out.
 _MOST_COARSE = 0.01
 _LARGEST = float(np.finfo(np.float16).max)
+Part = TypeVar("Part")
 
 
 class ExactIndex:
@@ -72,40 +78,51 @@ class ExactIndex:
             return best(*self.scan(queries, allowed), k)
         places = None if allowed is None else positions(self.ids, allowed)
         if places is not None and len(places) < max(k, _GATHER_BELOW * len(self)):
+            return best(self.ids[places], self._gathered(queries, places), k)
+        mask = None
+        if places is not None:
+            mask = np.zeros(len(self), np.bool_)
+            mask[places] = True
+        query, coarse = to_half(queries).reshape(self.dim).astype(np.float32), self._coarse
+        parts = self._in_parts(lambda part: shortlist(query, coarse, k, part, mask), len(self), _ROWS_PER_THREAD)
+        rows = united(parts, k)
+        if len(rows) > _GATHER_BELOW * len(self):  # all are alike
             return best(*self.scan(queries, allowed), k)
-        half, coarse = to_half(queries).reshape(1, self.dim), self._coarse
-        query = half[0].astype(np.float32)
-        rough = self._in_parts(lambda part: approximate(query, coarse, part), len(self))
-        rows = candidates(query, coarse, rough, k, places)
-        return best(self.ids[rows], similarity(half, np.ascontiguousarray(self.vectors[rows]), self.metric), k)
+        return best(self.ids[rows], self._gathered(queries, rows), k)
 
     def scan(self, queries: Embeddings, allowed: RowIds | None = None) -> tuple[RowIds, Scores]:
         """Return the ids of all rows allowed, (n,), ascending, and their scores, (m, n)."""
-        ids, vectors, scores = self.ids, self.vectors, None
-        if allowed is not None:
-            rows = positions(self.ids, allowed)
-            ids = self.ids[rows]
-            if len(rows) < _GATHER_BELOW * len(self.ids):
-                vectors = self.vectors[rows]
-            else:
-                scores = self._scores(queries, self.vectors)[:, rows]
-        if scores is None:
-            scores = self._scores(queries, vectors)
-        return ids, scores
+        if allowed is None:
+            return self.ids, self._scores(queries)
+        rows = positions(self.ids, allowed)
+        few = len(rows) < _GATHER_BELOW * len(self.ids)
+        return self.ids[rows], self._gathered(queries, rows) if few else self._scores(queries)[:, rows]
 
-    def _scores(self, queries: Embeddings, vectors: NDArray[np.float16]) -> NDArray[np.float32]:
+    def _scores(self, queries: Embeddings) -> Scores:
         half = to_half(queries).reshape(-1, self.dim)
-        return self._in_parts(lambda part: similarity(half, vectors[part], self.metric), len(vectors))
+        scores = self._in_parts(
+            lambda part: similarity(half, self.vectors[part], self.metric), len(self), _ROWS_PER_THREAD
+        )
+        return np.concatenate(scores, axis=-1)
 
-    def _in_parts(self, compute: Callable[[slice], NDArray[np.float32]], rows: int) -> NDArray[np.float32]:
-        """Return what ``compute`` makes of ``rows`` rows, in as many parts as there are threads."""
-        pieces = min(self._threads, max(1, rows // _ROWS_PER_THREAD))
+    def _gathered(self, queries: Embeddings, rows: NDArray[np.intp]) -> Scores:
+        """Return (m, n) scores of the rows in n places."""
+        half = to_half(queries).reshape(-1, self.dim)
+
+        def compute(part: slice) -> NDArray[np.float32]:
+            return similarity(half, self.vectors.take(rows[part], axis=0), self.metric)
+
+        return np.concatenate(self._in_parts(compute, len(rows), _GATHERED_PER_THREAD), axis=-1)
+
+    def _in_parts(self, compute: Callable[[slice], Part], rows: int, least: int) -> list[Part]:
+        """Return what ``compute`` makes of ``rows`` rows, at least ``least`` for each thread."""
+        pieces = min(self._threads, max(1, rows // least))
         edges = np.linspace(0, rows, pieces + 1).astype(int)
         parts = [slice(start, stop) for start, stop in pairwise(edges.tolist())]
         if pieces == 1:
-            return compute(parts[0])
+            return [compute(parts[0])]
         with ThreadPoolExecutor(pieces) as pool:
-            return np.concatenate(list(pool.map(compute, parts)), axis=-1)
+            return list(pool.map(compute, parts))
 
 
 def to_half(rows: Embeddings) -> NDArray[np.float16]:
@@ -144,11 +161,13 @@ def positions(ids: RowIds, wanted: RowIds) -> NDArray[np.intp]:
     if len(ids) == 0 or len(wanted) == 0:
         return np.empty(0, np.intp)
     low, high = int(ids[0]), int(ids[-1])
-    if high - low < _SPARSEST * len(ids):  # nearly all numbers between are ids: a table is faster than sorting
+    if len(wanted) * _LOOKED_UP > len(ids) and high - low < _SPARSEST * len(ids):
+        # Many of nearly all numbers between: a table is faster than sorting and searching.
         table = np.zeros(high - low + 1, np.bool_)
         table[wanted[(wanted >= low) & (wanted <= high)] - low] = True
         return np.flatnonzero(table[np.asarray(ids) - low])
-    wanted = np.unique(wanted)
+    if not (wanted[1:] > wanted[:-1]).all():
+        wanted = np.unique(wanted)
     places: NDArray[np.intp] = np.searchsorted(ids, wanted)
     places[places == len(ids)] = 0
     known: NDArray[np.intp] = places[ids[places] == wanted]

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
-from typing import TypeVar
 
 import numkong
 import numpy as np
 from numpy.typing import NDArray
 
 from wordsight.index.coarse import Coarse, shortlist, united
+from wordsight.index.parts import Made, evenly, in_parts
 from wordsight.types import Embeddings, Metric, Neighbours, RowIds, Scores
 
 # Below this many rows a second thread costs more than it brings: of rows that are read one after the other, and of rows
@@ -27,7 +25,6 @@ _LOOKED_UP = 50
 # Of more rows than this share, the coarse rows rule too few out.
 _MOST_COARSE = 0.01
 _LARGEST = float(np.finfo(np.float16).max)
-Part = TypeVar("Part")
 
 
 class ExactIndex:
@@ -114,15 +111,9 @@ class ExactIndex:
 
         return np.concatenate(self._in_parts(compute, len(rows), _GATHERED_PER_THREAD), axis=-1)
 
-    def _in_parts(self, compute: Callable[[slice], Part], rows: int, least: int) -> list[Part]:
+    def _in_parts(self, compute: Callable[[slice], Made], rows: int, least: int) -> list[Made]:
         """Return what ``compute`` makes of ``rows`` rows, at least ``least`` for each thread."""
-        pieces = min(self._threads, max(1, rows // least))
-        edges = np.linspace(0, rows, pieces + 1).astype(int)
-        parts = [slice(start, stop) for start, stop in pairwise(edges.tolist())]
-        if pieces == 1:
-            return [compute(parts[0])]
-        with ThreadPoolExecutor(pieces) as pool:
-            return list(pool.map(compute, parts))
+        return in_parts(compute, evenly(rows, min(self._threads, max(1, rows // least))))
 
 
 def to_half(rows: Embeddings) -> NDArray[np.float16]:

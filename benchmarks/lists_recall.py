@@ -22,7 +22,8 @@ from wordsight.registry import load_encoder
 
 _RESULTS = report.ROOT / "benchmarks" / "results" / "lists_recall.json"
 _SHARES = (1.0, 0.5, 0.02, 0.001)
-_PROBES = (16, 32, 64)
+_PROBES = (20, 40, 80)
+_USUAL = lists.PROBES
 _QUERIES = 60
 _TOP = 10
 
@@ -43,7 +44,7 @@ def main() -> None:
             "date": datetime.now(UTC).isoformat(timespec="minutes"),
             "command": f"python -m benchmarks.lists_recall --rows {' '.join(map(str, given.rows))}",
             "versions": report.versions(),
-            "setting": {"queries of each kind": _QUERIES, "usual probes": 32},
+            "setting": {"queries of each kind": _QUERIES, "usual probes": _USUAL},
             "recall": dict(sorted(sizes.items(), key=lambda item: int(item[0]))),
         }
         _RESULTS.write_text(json.dumps(document, indent=1) + "\n")

@@ -25,8 +25,8 @@ the page cache; "memory" is that process's peak, mapped files included. "Build" 
 machine that did other work, too. "rclip's scan" is rclip's loop written anew (benchmarks/peer_engines.py), not the
 program; sqlite-vec is loaded by apsw, because many Pythons' own module loads no extensions.
 
-Engines: faiss `IVFn,SQ8` with n = sqrt(N) lists, at most 1,024, of which it looks into 32; LanceDB `IVF_RQ` with 20
-probes and refinement 10; usearch with the settings of our graph.
+Engines: faiss `IVFn,SQ8` with as many lists as ours, n = 2 sqrt(N), of which it looks into 40, as ours; LanceDB
+`IVF_RQ` with 20 probes and refinement 10; usearch with the settings of our graph.
 """
 
 

@@ -31,13 +31,12 @@ lint: $(VENV)/.dev  ## Check style, types and the architecture's import contract
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Goes on when a bar is missed, or when a part lacks its data or a browser; the status tells of it at the end.
+BENCHMARKS := benchmarks benchmarks.same_weights benchmarks.peers benchmarks.peers_doc benchmarks.growth \
+	benchmarks.lists_recall benchmarks.scale
+
 bench: $(VENV)/.bench  ## Measure speed and memory against named peers (tens of minutes); results go to benchmarks/results
-	$(BIN)/python -m benchmarks
-	$(BIN)/python -m benchmarks.same_weights
-	$(BIN)/python -m benchmarks.peers
-	$(BIN)/python -m benchmarks.peers_doc
-	$(BIN)/python -m benchmarks.growth
-	$(BIN)/python -m benchmarks.scale
+	@status=0; for part in $(BENCHMARKS); do echo "$$part"; $(BIN)/python -m $$part || status=1; done; exit $$status
 
 faults: $(VENV)/.dev  ## Inject faults of disks and machines, at length (tens of minutes); results go to benchmarks/results
 	$(BIN)/python -m faults.catalogue
@@ -101,7 +100,7 @@ $(VENV)/.faults: pyproject.toml | $(BIN)/python
 	@touch $@
 
 $(VENV)/.bench: pyproject.toml | $(BIN)/python
-	$(PIP) install -q -e ".[bench,fast,demo]"
+	$(PIP) install -q -e ".[bench,fast,demo,web,test]"
 	@touch $@
 
 $(TRAINING)/.ready: training/requirements.txt training/requirements-weights.txt pyproject.toml

@@ -34,7 +34,7 @@ from wordsight.protocols import ScannableIndex
 from wordsight.types import Metric, RowIds
 
 GRAPH_FROM = 2_000_000
-"""Rows from which an approximate index is built: an exact scan of a million takes some 20 ms on two cores, and little to build."""
+"""Rows from which an approximate index is built: an exact scan of a million takes some 20 ms on two cores."""
 LISTS_FROM = 500_000
 """Rows from which that is inverted lists: they are built in one pass."""
 

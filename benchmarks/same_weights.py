@@ -73,6 +73,8 @@ def run(work: Path, count: int, repeats: int) -> Result:
     for peer in ("rclip's loop", "clip-retrieval's loop"):
         for encoder in encoders:
             for runtime in runtimes:
+                if f"wordsight {encoder}, {runtime}" not in walls:
+                    continue
                 ratio = median_ratio(walls[peer], walls[f"wordsight {encoder}, {runtime}"])
                 if f"wordsight {encoder}, {runtime}" not in walls:
                     continue

@@ -12,6 +12,7 @@ from benchmarks.report import ROOT
 RESULTS = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "README.md"
 BEGIN, END = "<!-- begin figures: written by `python -m benchmarks.readme` -->", "<!-- end figures -->"
+_LOOP = "rclip's loop with ViT-B/32"
 
 
 def main() -> int:
@@ -36,6 +37,8 @@ def _lines() -> list[str]:
     fused = _compared("cifar10")
     million = json.loads((RESULTS / "peers.json").read_text())["sizes"]["1000000"]["summary"]
     exact, lists = million["wordsight exact"], million["wordsight lists"]
+    loop, kinds = _figures("same_weights"), ("ViT-B/32", "ViT-B/32 int8", "mini")
+    ratios = [f"{loop[f'wordsight {kind} (onnxruntime) / {_LOOP}']:.1f}x" for kind in kinds]
     return [
         "| what | figure | measured by |",
         "|---|---|---|",
@@ -56,6 +59,8 @@ def _lines() -> list[str]:
         "| `wordsight search` over 100,000 photos against a bare `import numpy, onnxruntime` | "
         f"{searching['search over 100,000 rows, exact / bare import']:.1f}x "
         "| `python -m benchmarks --only searching` |",
+        "| indexing 240 photos against rclip's loop with ViT-B/32: the same weights / the same in int8 / `mini` | "
+        f"{' / '.join(ratios)} | `python -m benchmarks.same_weights` |",
         "| search among 1,000,000 vectors against numpy float32, two cores: exact / lists (recall@10) | "
         f"{exact['times_numpy']['0']:.1f}x / {lists['times_numpy']['0']:.0f}x ({lists['recall']['0']:.3f}) "
         "| `python -m benchmarks.peers --rows 1000000` |",

@@ -13,8 +13,9 @@ from hypothesis.extra import numpy as hnp
 
 from wordsight.cli import run
 from wordsight.errors import BadInput
-from wordsight.library import Library
+from wordsight.library import Filters, Library
 from wordsight.library.feedback import rocchio
+from wordsight.library.groups import paths
 from wordsight.library.notes import Mark, Notes, SavedQuery, qrels
 from wordsight.testing import ColourEncoder, colour_image
 from wordsight.types import Metric
@@ -134,7 +135,7 @@ def test_marks_are_qrels_of_the_run(library, tmp_path: Path, monkeypatch, capfd)
 def test_marks_of_photos_that_are_gone_are_left_out(library) -> None:
     red = library.search("red", top=1).hits[0]
     marks = [Mark("a", "0" * 64, 1), Mark("b", red.sha256, 1)]
-    found, names = qrels(library.catalogue, marks)
+    found, names = qrels(lambda sha256: paths(library.catalogue, sha256, Filters()), marks)
     assert names == {"1": "a", "2": "b"}
     assert list(found.grades) == ["2"]
 

@@ -44,7 +44,7 @@ def test_a_page_goes_on_when_photos_come_and_go(served: Served) -> None:
     first = served.client.search("red", limit=3)
     paint(served.photos, ("a/red", "black"))
     (served.photos / "red.png").unlink()
-    served.service.library().sync(served.photos)
+    served.service.library(served.service.encoder()).sync(served.photos)
     rest = list(served.client.search("red", limit=500, cursor=first.cursor).hits)
     assert not {hit.path for hit in first.hits} & {hit.path for hit in rest}
     assert {Path(hit.path).stem for hit in rest} >= {"green", "blue", "white", "yellow", "black"}

@@ -25,10 +25,12 @@ def marks(
     from wordsight.cli.files import whole_file
     from wordsight.evaluation.trec import qrels_lines
     from wordsight.library.catalogue import Catalogue
+    from wordsight.library.filters import Filters
+    from wordsight.library.groups import paths
     from wordsight.library.notes import Notes, qrels
 
     with Catalogue.open(catalog) as catalogue:
-        found, names = qrels(catalogue, Notes(catalogue.location).marks())
+        found, names = qrels(lambda sha256: paths(catalogue, sha256, Filters()), Notes(catalogue.location).marks())
     if not names:
         raise BadInput("no photo is marked yet: thumbs up and down on the page of `wordsight serve` do that")
     with whole_file(out, "the qrels") as stream:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from wordsight.cli.options import CatalogOption, notice
+from wordsight.cli.options import CatalogOption, StoreOption, notice
 from wordsight.errors import BadInput, MissingExtra
 
 _ACCESS = "Access"
@@ -16,7 +16,7 @@ _ACCESS = "Access"
 
 def serve(
     folders: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Argument(metavar="FOLDER...", help="Photo folders; all indexed ones unless told.", show_default=False),
     ] = None,
     encoder: Annotated[
@@ -24,6 +24,7 @@ def serve(
         typer.Option(help="An encoder to search with; repeatable: the page compares them. The first is the default."),
     ] = None,
     catalog: CatalogOption = None,
+    store: StoreOption = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8765,
     open_browser: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
     reports: Annotated[
@@ -52,20 +53,23 @@ def serve(
         raise MissingExtra("the page", "web")
     from wordsight.machine import cores
     from wordsight.preference import preferred
+    from wordsight.types import Address
     from wordsight.web.app import create_app
     from wordsight.web.config import Config, is_loopback, new_token
     from wordsight.web.server import bound, run
 
-    for folder in (*(folders or ()), *([reports] if reports else ())):
+    here = [] if store is not None else folders or []  # what a store holds may lie elsewhere
+    for folder in (*map(Path, here), *([reports] if reports else ())):
         if not folder.expanduser().is_dir():
             raise BadInput(f"expected a folder, but there is none at {str(folder)!r}; check the path")
     secret = new_token() if token or not is_loopback(host) else None
     with bound(host, port) as listener:
         port = listener.getsockname()[1]
         config = Config(
-            folders=tuple(folders or ()),
+            folders=tuple(map(Address, folders or ())),
             catalog=catalog,
-            encoders=tuple(encoder or (preferred(catalog),)),
+            store=store,
+            encoders=tuple(encoder or (preferred(catalog) if store is None else _filled_by(store),)),
             reports=reports,
             host=host,
             port=port,
@@ -89,6 +93,12 @@ def serve(
                 webbrowser.open(address)
 
         run(app, listener, tell)
+
+
+def _filled_by(store: str) -> str:
+    from wordsight.scale.store import Store
+
+    return Store.open(store).header.encoder
 
 
 def _address(host: str, port: int) -> str:

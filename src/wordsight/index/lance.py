@@ -122,8 +122,8 @@ class LanceIndex:
         count = len(self)
         if count < index_from or "vector" in self.table.indexed():
             return
+        self.table.index("id")
         with told(f"indexing {self.table.url}"):
-            self.table.dataset.create_scalar_index("id", "BTREE")
             self.table.dataset.create_index(
                 "vector", "IVF_RQ", metric=_METRICS[self.metric], num_partitions=partitions(count)
             )

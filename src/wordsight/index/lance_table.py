@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -114,10 +114,28 @@ class LanceTable:
         with told(f"reading {self.url}"):
             return int(self.dataset.count_rows(where))
 
-    def rows(self, columns: Sequence[str], where: str | None = None) -> pa.Table:
-        """Return the columns of all rows that meet the condition."""
+    @property
+    def version(self) -> int:
+        """The number of the version that is shown; each commit has the next."""
+        return int(self.dataset.version)
+
+    def rows(
+        self, columns: Sequence[str], where: str | None = None, *, limit: int | None = None, offset: int | None = None
+    ) -> pa.Table:
+        """Return the columns of the rows that meet the condition: all, or ``limit`` behind the first ``offset``."""
         with told(f"reading {self.url}"):
-            return self.dataset.to_table(columns=list(columns), filter=where)
+            return self.dataset.to_table(columns=list(columns), filter=where, limit=limit, offset=offset)
+
+    def first(self, columns: Sequence[str], where: str | None, order: Mapping[str, bool], limit: int) -> pa.Table:
+        """Return ``limit`` rows that meet the condition, ordered by columns: name -> whether it ascends.
+
+        Rows without a value come last.
+        """
+        orderings = [
+            lance.dataset.ColumnOrdering(name, ascending=ascends, nulls_first=False) for name, ascends in order.items()
+        ]
+        with told(f"reading {self.url}"):
+            return self.dataset.to_table(columns=list(columns), filter=where, order_by=orderings, limit=limit)
 
     def take(self, places: Sequence[int], columns: Sequence[str]) -> pa.Table:
         """Return rows by their ascending places, 0 to ``len(self) - 1``."""
@@ -159,6 +177,13 @@ class LanceTable:
         """Return the columns that have an index."""
         with told(f"reading {self.url}"):
             return {name for index in self.dataset.describe_indices() for name in index.field_names}
+
+    def index(self, column: str) -> None:
+        """Build an index of a column's values, where there is none: conditions on it then need not read it all."""
+        if column not in self.indexed():
+            with told(f"indexing {self.url}"):
+                self.dataset.create_scalar_index(column, "BTREE")
+            self.refresh()
 
     def compact(self) -> None:
         """Join small files, drop the room of removed rows, and take new rows into the indexes; readers go on."""

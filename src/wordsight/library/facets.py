@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from wordsight.library.catalogue import Catalogue
 from wordsight.library.filters import Filters
+from wordsight.types import Address
 
 _FROM = "FROM contents c JOIN files f ON f.content_id = c.id JOIN folders d ON d.id = f.folder_id"
 _MOST = 200
@@ -45,27 +47,42 @@ def facets(catalogue: Catalogue, filters: Filters) -> Facets:
         ).fetchall()
 
     with catalogue.snapshot():
-        folders = counted("d.path")
-        return Facets(
-            photos=sum(count for _, count in folders),
-            folders=_folders(folders, catalogue.roots()),
-            cameras=_plain(counted("c.camera")),
-            years=tuple(
-                sorted(_plain(counted("substr(c.captured_at, 1, 4)")), key=lambda one: one.value, reverse=True)
-            ),
-            types=_plain(counted("c.format")),
+        return gathered(
+            folders=counted("d.path"),
+            cameras=counted("c.camera"),
+            years=counted("substr(c.captured_at, 1, 4)"),
+            types=counted("c.format"),
+            roots=catalogue.roots(),
         )
 
 
-def _plain(rows: list[tuple[str, int]]) -> tuple[Facet, ...]:
+def gathered(
+    *,
+    folders: Sequence[tuple[str, int]],
+    cameras: Sequence[tuple[str, int]],
+    years: Sequence[tuple[str, int]],
+    types: Sequence[tuple[str, int]],
+    roots: Sequence[Path],
+) -> Facets:
+    """Return facets from counted values, each kind the most frequent first; ``folders`` below ``roots`` as paths."""
+    return Facets(
+        photos=sum(count for _, count in folders),
+        folders=_folders(folders, roots),
+        cameras=_plain(cameras),
+        years=tuple(sorted(_plain(years), key=lambda one: one.value, reverse=True)),
+        types=_plain(types),
+    )
+
+
+def _plain(rows: Sequence[tuple[str, int]]) -> tuple[Facet, ...]:
     return tuple(Facet(value, value, count) for value, count in rows[:_MOST])
 
 
-def _folders(rows: list[tuple[str, int]], roots: list[Path]) -> tuple[Facet, ...]:
+def _folders(rows: Sequence[tuple[str, int]], roots: Sequence[Path]) -> tuple[Facet, ...]:
     counts: Counter[Path] = Counter()
     labels: dict[Path, str] = {}
     for text, count in rows:
-        path = Path(text)
+        path = Address(text)
         root = next((root for root in roots if path.is_relative_to(root)), path)
         for folder in (path, *path.parents):
             counts[folder] += count

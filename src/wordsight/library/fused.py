@@ -13,12 +13,12 @@ from wordsight.errors import BadInput, UnknownQuery
 from wordsight.fusion import Fusion, fuse
 from wordsight.library.filters import Filters
 from wordsight.library.hits import Answer, PhotoHit
-from wordsight.library.library import Library
+from wordsight.library.searchable import Searchable
 from wordsight.types import Query
 
 
 def search_fused(
-    libraries: Sequence[Library],
+    libraries: Sequence[Searchable],
     query: str | Sequence[str] | Query,
     *,
     top: int = 10,

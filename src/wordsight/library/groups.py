@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +21,9 @@ NEAR = 0.95
 
 MOST = 200_000
 """Photos that are compared with each other, the newest in the catalogue: their vectors take 300 MB meanwhile."""
+
+Digests: TypeAlias = Callable[[NDArray[np.intp]], Sequence[str]]
+"""From places among vectors to the SHA-256 of their pictures, in the same order."""
 
 _FROM = "FROM contents c JOIN files f ON f.content_id = c.id JOIN folders d ON d.id = f.folder_id"
 
@@ -72,18 +77,24 @@ def near_duplicates(
     threshold that nearly all photos reach.
     """
     ids, vectors = _vectors(catalogue, encoder, filters, MOST)
+    return near_groups(vectors, threshold, lambda places: _digests(catalogue, ids[places]))
+
+
+def near_groups(vectors: Embeddings, threshold: float, digests: Digests) -> list[NearGroup]:
+    """Return the groups of ``near_duplicates`` among n different pictures, (n, dim) of any length."""
     vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.float32(1e-12))
     first, second, cosines = close_pairs(vectors, threshold)
-    closest = np.zeros(len(ids), np.float32)
+    closest = np.zeros(len(vectors), np.float32)
     np.maximum.at(closest, first, cosines)
     np.maximum.at(closest, second, cosines)
-    leaders = components(len(ids), first, second)
+    leaders = components(len(vectors), first, second)
     members: dict[int, list[int]] = {}
-    for place in np.flatnonzero(closest > 0).tolist():
+    linked = np.flatnonzero(closest > 0)
+    for place in linked.tolist():
         members.setdefault(int(leaders[place]), []).append(place)
-    digests = _digests(catalogue, ids[np.flatnonzero(closest > 0)])
+    names = dict(zip(linked.tolist(), digests(linked), strict=True))
     groups = [
-        NearGroup(min(1.0, round(float(closest[group].min()), 4)), tuple(digests[int(ids[place])] for place in group))
+        NearGroup(min(1.0, round(float(closest[group].min()), 4)), tuple(names[place] for place in group))
         for group in members.values()
     ]
     return sorted(groups, key=lambda group: (-group.similarity, group.contents))
@@ -97,7 +108,12 @@ def clusters(
     By KMeans of their vectors.
     """
     ids, vectors = _vectors(catalogue, encoder, filters)
-    k = min(k, len(ids))
+    return clustered(vectors, k, lambda places: _digests(catalogue, ids[places]), shown=shown, seed=seed)
+
+
+def clustered(vectors: Embeddings, k: int, digests: Digests, *, shown: int = 24, seed: int = 0) -> list[PhotoCluster]:
+    """Return the clusters of ``clusters`` among n pictures, (n, dim)."""
+    k = min(k, len(vectors))
     if not k:
         return []
     centres = kmeans_large(vectors, k, seed=seed).centroids
@@ -105,9 +121,8 @@ def clusters(
     found = []
     for cluster in range(k):
         places = np.flatnonzero(assigned == cluster)
-        first = ids[places[np.argsort(distances[places], kind="stable")][:shown]]
-        digests = _digests(catalogue, first)
-        found.append(PhotoCluster(len(places), tuple(digests[i] for i in first.tolist()), centres[cluster]))
+        first = places[np.argsort(distances[places], kind="stable")][:shown]
+        found.append(PhotoCluster(len(places), tuple(digests(first)), centres[cluster]))
     return sorted((one for one in found if one.count), key=lambda one: (-one.count, one.closest))
 
 
@@ -129,7 +144,8 @@ def _vectors(
     return ids[first:], np.asarray(vectors[first:], np.float32)
 
 
-def _digests(catalogue: Catalogue, ids: RowIds) -> dict[int, str]:
+def _digests(catalogue: Catalogue, ids: RowIds) -> list[str]:
+    """Return the SHA-256 of each vector's picture."""
     found: dict[int, str] = {}
     for start in range(0, len(ids), 500):
         part = ids[start : start + 500].tolist()
@@ -139,4 +155,4 @@ def _digests(catalogue: Catalogue, ids: RowIds) -> dict[int, str]:
             part,
         )
         found |= {row: sha256.hex() for row, sha256 in rows}
-    return found
+    return [found[row] for row in ids.tolist()]

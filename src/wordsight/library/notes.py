@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from wordsight.errors import BadInput, CatalogueError
-from wordsight.library.catalogue import Catalogue
-from wordsight.library.filters import Filters
-from wordsight.library.groups import paths
 from wordsight.library.records import docid
 from wordsight.types import Qrels
 
@@ -169,17 +166,17 @@ class Notes:
             raise CatalogueError(f"cannot use {self._file}: {error}. If it is damaged, move it away") from error
 
 
-def qrels(catalogue: Catalogue, marks: Sequence[Mark]) -> tuple[Qrels, dict[str, str]]:
+def qrels(paths: Callable[[str], Sequence[Path]], marks: Sequence[Mark]) -> tuple[Qrels, dict[str, str]]:
     """Return marks as what is right, with the ids of ``wordsight search --trec``, and id -> query.
 
-    Queries are numbered from 1 in the order of ``marks``. A content counts for each file that holds it; marks of photos
-    that are gone are left out.
+    ``paths``: from the SHA-256 of a content to the files that hold it. Queries are numbered from 1 in the order of
+    ``marks``. A content counts for each file that holds it; marks of photos that are gone are left out.
     """
     numbers: dict[str, str] = {}
     grades: dict[str, dict[str, int]] = {}
     for mark in marks:
         number = numbers.setdefault(mark.query, str(len(numbers) + 1))
-        for path in paths(catalogue, mark.sha256, Filters()):
+        for path in paths(mark.sha256):
             grades.setdefault(number, {})[docid(path)] = mark.grade
     return Qrels(grades, {}), {number: query for query, number in numbers.items()}
 

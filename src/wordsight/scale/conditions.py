@@ -13,16 +13,16 @@ def condition(filters: Filters) -> str | None:
     """Return the condition, or ``None`` where every photo passes. It means what ``Filters.where`` means."""
     parts = []
     if filters.since is not None:
-        parts.append(f"captured_at >= {_quoted(to_second(filters.since))}")
+        parts.append(f"captured_at >= {quoted(to_second(filters.since))}")
     if filters.until is not None:
-        parts.append(f"captured_at < {_quoted(to_second(filters.until))}")
+        parts.append(f"captured_at < {quoted(to_second(filters.until))}")
     if filters.under:
         parts.append(" OR ".join(_below(folder) for folder in filters.under))
     if filters.camera is not None:
-        parts.append(f"strpos(lower(camera), lower({_quoted(filters.camera)})) > 0")
+        parts.append(f"strpos(lower(camera), lower({quoted(filters.camera)})) > 0")
     if filters.types:
         names = sorted({name for kind in filters.types for name in formats(kind)})
-        parts.append(f"format IN ({', '.join(map(_quoted, names))})")
+        parts.append(f"format IN ({', '.join(map(quoted, names))})")
     if filters.min_bytes is not None:
         parts.append(f"bytes >= {filters.min_bytes}")
     if filters.max_bytes is not None:
@@ -36,8 +36,9 @@ def _below(folder: Path) -> str:
     """Return the condition that a photo lies below the folder: as a range, for which "%" and "_" are letters."""
     separator = "/" if "://" in str(folder) else os.sep
     stem = str(folder).rstrip(separator)
-    return f"path >= {_quoted(stem + separator)} AND path < {_quoted(stem + chr(ord(separator) + 1))}"
+    return f"path >= {quoted(stem + separator)} AND path < {quoted(stem + chr(ord(separator) + 1))}"
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """Return a text as SQL writes it."""
     return "'" + to_text(text).replace("'", "''") + "'"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,32 +20,35 @@ from wordsight.library.filters import Filters
 from wordsight.library.hits import Answer, PhotoHit
 from wordsight.library.language import parse
 from wordsight.library.query_vectors import query_vector
-from wordsight.library.search import Place, estimates
+from wordsight.library.search import Pictures, Place, estimates
 from wordsight.protocols import Encoder
 from wordsight.scale.conditions import condition
-from wordsight.scale.rows import Record, records
+from wordsight.scale.rows import from_text
 from wordsight.scale.store import Store
 from wordsight.types import Address, Embeddings, Query, RowIds
 
-_COLUMNS = (
-    *("id", "path", "sha256", "bytes", "stamp", "width", "height", "format"),
-    *("captured_at", "camera", "latitude", "longitude", "vector"),
+COLUMNS = (
+    *("id", "path", "sha256", "bytes", "width", "height", "format"),
+    *("captured_at", "camera", "latitude", "longitude"),
 )
+"""What ``hit_of`` needs of a row."""
 
 
 class StoreLibrary:
     """A store, seen through the encoder that filled it; searched like ``library.Library``. Use as a context manager.
 
-    Each search sees the newest version, whoever is writing meanwhile. Raises ``StoreError`` where there is no store and
-    ``EncoderMismatch`` where another encoder filled it.
+    Each search sees the newest version, whoever is writing meanwhile. ``pictures`` gives what queries may name beyond
+    the store, by SHA-256. Raises ``StoreError`` where there is no store and ``EncoderMismatch`` where another encoder
+    filled it.
     """
 
-    def __init__(self, encoder: Encoder, url: str) -> None:
+    def __init__(self, encoder: Encoder, url: str, *, pictures: Pictures | None = None) -> None:
         self.encoder = encoder
         self.url = url
-        self._store = Store.open(url)
-        self._store.header.check(encoder, url)
-        self._learned: Calibration | None = self._store.calibration()
+        self._pictures = pictures
+        self.store = Store.open(url)
+        self.store.header.check(encoder, url)
+        self._learned: Calibration | None = self.store.calibration()
 
     def __enter__(self) -> StoreLibrary:
         return self
@@ -64,6 +69,7 @@ class StoreLibrary:
         regions: bool = True,  # noqa: ARG002  # a store has none; the signature is that of ``Library.search``
         after: Place | None = None,
         vector: NDArray[np.float32] | None = None,
+        prompts: Sequence[str] = (),
     ) -> Answer:
         """Return the ``top`` photos closest to ``query``; arguments, answer and errors as of ``Library.search``.
 
@@ -74,30 +80,39 @@ class StoreLibrary:
         parsed = query if isinstance(query, Query) else parse(query)
         notices: tuple[str, ...] = ()
         if vector is None:
-            vector, notices = query_vector(self.encoder, parsed, self.content_vector)
+            vector, notices = query_vector(self.encoder, parsed, self.content_vector, prompts)
         wanted = [condition(filters or Filters()), condition(Filters.read(under=within))]
         where = " AND ".join(f"({one})" for one in wanted if one is not None) or None
-        self._store.refresh()
+        self.refresh()
         hits, vectors = self._closest(vector, top, where, after or Place(0, np.inf, ""))
 
         def again(other: NDArray[np.float32]) -> Sequence[float]:
             half = other.astype(np.float16)[None]
-            scores: list[float] = similarity(half, np.stack(vectors), self._store.header.metric)[0].tolist()
+            scores: list[float] = similarity(half, np.stack(vectors), self.store.header.metric)[0].tolist()
             return scores
 
-        matches = estimates(self._learned, self.encoder, parsed, vector, hits, again)
+        matches = estimates(self._learned, self.encoder, parsed, vector, hits, again, prompts)
         if matches is not None:
             hits = [replace(hit, match=float(match)) for hit, match in zip(hits, matches, strict=True)]
         elif matches_only:
             notices = (*notices, "no match estimate for this query: --matches-only has no effect")
         if matches_only:
             hits = [hit for hit in hits if hit.match is None or hit.match >= 0.5]
-        searched = self._store.photos.count(where)
+        searched = self.store.photos.count(where)
         return Answer(parsed, tuple(hits), searched, matches is not None, notices)
+
+    def refresh(self) -> None:
+        """Go on with the newest version."""
+        shown = self.store.photos.version
+        self.store.refresh()
+        if self.store.photos.version != shown:
+            self._learned = self.store.calibration()
 
     def content_vector(self, digits: str) -> Embeddings:
         """Return the vector, (1, dim), of the picture whose SHA-256 begins so; ``BadInput`` where none does."""
-        rows = self._store.photos.rows(["sha256", "vector"], f"sha256 >= '{digits}' AND sha256 <= '{digits}g'")
+        if self._pictures is not None and (image := self._pictures(digits)) is not None:
+            return self.encoder.encode_images([image])
+        rows = self.store.photos.rows(["sha256", "vector"], f"sha256 >= '{digits}' AND sha256 <= '{digits}g'")
         if len(set(rows["sha256"].to_pylist())) != 1:
             what = "several pictures" if len(rows) else "no picture"
             raise BadInput(f"picture:{digits} stands for {what} of the store: give the sha256 that --json tells")
@@ -112,10 +127,10 @@ class StoreLibrary:
         """
         asked = start.rank + top + 1
         while True:
-            found = self._store.index.search(vector[None], asked, where=where)
+            found = self.store.index.search(vector[None], asked, where=where)
             rows = self._rows(found.ids[0])
             pairs = [
-                (_hit(rows[key], score), rows[key].vector)
+                (hit_of(rows[key][0], score), rows[key][1])
                 for key, score in zip(found.ids[0].tolist(), found.scores[0].tolist(), strict=True)
                 if key in rows
             ]
@@ -128,29 +143,32 @@ class StoreLibrary:
                 return [hit for hit, _ in hits], [row for _, row in hits]
             asked *= 2
 
-    def _rows(self, ids: RowIds) -> dict[int, Record]:
-        rows = self._store.photos.rows(_COLUMNS, in_list("id", ids.tolist()))
-        return dict(zip(rows["id"].to_pylist(), records(rows, self.encoder.dim), strict=True))
+    def _rows(self, ids: RowIds) -> dict[int, tuple[dict[str, Any], NDArray[np.float16]]]:
+        rows = self.store.photos.rows([*COLUMNS, "vector"], in_list("id", ids.tolist()))
+        vectors = matrix(rows["vector"], self.encoder.dim)
+        members = rows.drop_columns(["vector"]).to_pylist()
+        return {row["id"]: (row, vector) for row, vector in zip(members, vectors, strict=True)}
 
 
 def _order(hit: PhotoHit) -> tuple[float, str]:
     return -hit.score, str(hit.path)
 
 
-def _hit(row: Record, score: float) -> PhotoHit:
-    info = row.info
+def hit_of(row: Mapping[str, Any], score: float, rank: int = 0) -> PhotoHit:
+    """Return a row of ``COLUMNS`` as a hit."""
+    captured, camera = row["captured_at"], row["camera"]
     return PhotoHit(
-        rank=0,
-        path=Address(row.address),
+        rank=rank,
+        path=Address(from_text(row["path"])),
         score=score,
         match=None,
-        width=info.width,
-        height=info.height,
-        bytes=row.bytes,
-        sha256=row.sha256,
-        format=info.format,
-        captured_at=info.captured_at,
-        camera=info.camera,
-        latitude=info.latitude,
-        longitude=info.longitude,
+        width=row["width"],
+        height=row["height"],
+        bytes=row["bytes"],
+        sha256=row["sha256"],
+        format=row["format"],
+        captured_at=datetime.fromisoformat(captured) if captured else None,
+        camera=None if camera is None else from_text(camera),
+        latitude=row["latitude"],
+        longitude=row["longitude"],
     )

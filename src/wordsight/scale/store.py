@@ -147,6 +147,9 @@ class Store:
         for act in (partial(self.index.optimize, index_from=index_from), self.problems.compact):
             with suppress(Contended):
                 act()
+        if len(self) >= index_from:  # to find contents: known ones for jobs, shown ones for the page
+            with suppress(Contended):
+                self.photos.index("sha256")
         for table in (self.photos, self.problems):
             table.clean(older_than=_KEPT)
 

@@ -50,7 +50,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
         (421, "This server does not answer to that name."),
         (422, "The request, or a picture, cannot be understood."),
         (429, "Too many requests."),
-        (503, "Too much waits: come again."),
+        (503, "Too much waits, or the store cannot be read just now: come again."),
     )
 }
 """What every route may answer instead."""

@@ -22,6 +22,7 @@ from wordsight.errors import (
     CatalogueError,
     ImageError,
     QuerySyntaxError,
+    StoreError,
     UnknownQuery,
     WordsightError,
 )
@@ -35,9 +36,9 @@ from wordsight.web import (
 )
 from wordsight.web.answers import problem
 from wordsight.web.config import Config
+from wordsight.web.gallery import NotServed
 from wordsight.web.guard import Guard
 from wordsight.web.metrics import Metrics
-from wordsight.web.pictures import NotServed
 from wordsight.web.service import Service
 from wordsight.web.work import Overloaded
 
@@ -50,6 +51,7 @@ _STATUS: tuple[tuple[type[WordsightError], int], ...] = (
     (BadInput, 400),
     (ImageError, 422),
     (CatalogueBusy, 409),
+    (StoreError, 503),
     (CatalogueError, 409),
     (WordsightError, 400),
 )
@@ -148,7 +150,8 @@ async def _told(_: Request, error: Exception) -> Response:
     status = next(status for kind, status in _STATUS if isinstance(error, kind))
     position = error.position if isinstance(error, QuerySyntaxError) else None
     near = list(error.near) if isinstance(error, UnknownQuery) else None
-    return problem(status, str(error), position=position, near=near)
+    headers = {"retry-after": "5"} if status == 503 else None
+    return problem(status, str(error), position=position, near=near, headers=headers)
 
 
 async def _overloaded(_: Request, __: Exception) -> Response:

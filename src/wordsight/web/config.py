@@ -37,10 +37,12 @@ class Config:
 
     ``folders``: only photos in or below these are shown; none: the whole catalogue. ``encoders``: names as for
     ``registry.load_encoder``, the first is the default. ``token``: what requests must carry; ``None``: nothing.
+    ``store``: the place of a store whose photos are served, in place of the catalogue's.
     """
 
     folders: tuple[Path, ...] = ()
     catalog: Path | None = None
+    store: str | None = None
     encoders: tuple[str, ...] = ("mini",)
     reports: Path | None = None
     host: str = "127.0.0.1"

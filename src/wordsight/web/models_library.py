@@ -10,10 +10,14 @@ from wordsight.web.models import Digits, Name, Strict, Words
 
 
 class StatusAnswer(BaseModel):
-    """What is served. ``indexed``: whether searches can be answered. ``photos`` counts the catalogue's files."""
+    """What is served. ``indexed``: whether searches can be answered. ``photos`` counts the catalogue's files.
+
+    ``store``: that ``catalogue`` is the place of a store, which cannot be brought up to date from here.
+    """
 
     version: str
     catalogue: str
+    store: bool
     folders: list[str]
     indexed: bool
     photos: int

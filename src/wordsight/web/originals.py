@@ -1,4 +1,4 @@
-"""Files as they are, from an open descriptor, in whole or by ranges (RFC 9110, section 14)."""
+"""Files as they are, from an open one, in whole or by ranges (RFC 9110, section 14)."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from urllib.parse import quote
 from fastapi import Request
 from starlette.responses import Response, StreamingResponse
 
-from wordsight.web.pictures import SHOWN_AS_THEY_ARE, Photo
+from wordsight.web.gallery import Photo
+from wordsight.web.pictures import SHOWN_AS_THEY_ARE
 
 _CHUNK = 256 * 1024
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
 
-def answer(request: Request, descriptor: int, photo: Photo, tag: str, *, download: bool) -> Response:
-    """Return the file, or the one range that is asked for; the descriptor is closed with the answer."""
-    size = os.fstat(descriptor).st_size
+def answer(request: Request, file: BinaryIO, photo: Photo, tag: str, *, download: bool) -> Response:
+    """Return the file, or the one range that is asked for; it is closed with the answer."""
+    size = photo.bytes
     kind = SHOWN_AS_THEY_ARE.get(photo.format, "application/octet-stream")
     show = "inline" if photo.format in SHOWN_AS_THEY_ARE and not download else "attachment"
     headers = {
@@ -30,18 +31,18 @@ def answer(request: Request, descriptor: int, photo: Photo, tag: str, *, downloa
         "content-disposition": f"{show}; filename*=UTF-8''{quote(os.fsencode(photo.path.name), safe='')}",
     }
     if request.headers.get("if-none-match") == tag:
-        os.close(descriptor)
+        file.close()
         return Response(status_code=304, headers=headers)
     wanted = request.headers.get("range") if request.headers.get("if-range", tag) == tag else None
     part = None if wanted is None else _range(wanted, size)
     if part == ():
-        os.close(descriptor)
+        file.close()
         return Response(status_code=416, headers={**headers, "content-range": f"bytes */{size}"})
     start, end = part or (0, size)
     if part:
         headers["content-range"] = f"bytes {start}-{end - 1}/{size}"
     headers["content-length"] = str(end - start)
-    body = _read(os.fdopen(descriptor, "rb"), start, end)
+    body = _read(file, start, end)
     return StreamingResponse(body, 206 if part else 200, headers, kind)
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from starlette.responses import PlainTextResponse, Response
 
 from wordsight.evaluation.trec import qrels_lines
-from wordsight.library.groups import paths
+from wordsight.library.filters import Filters
 from wordsight.library.notes import Mark, SavedQuery, qrels
+from wordsight.types import Qrels
 from wordsight.web.answers import PROBLEMS, Ascii, Served
 from wordsight.web.models import Digits, Name, RecentBody, SuggestionsAnswer, Words
 from wordsight.web.models_library import MarkBody, MarksAnswer, SavedAnswer, SavedBody
@@ -44,14 +46,14 @@ async def unmark(service: Served, query: Annotated[Words, Query()], sha256: Digi
 @router.get("/marks/qrels", response_class=Response, responses=_PLAIN)
 async def exported(service: Served) -> Response:
     """Return the marks as TREC qrels, with the ids of `wordsight search --trec`."""
-    found, _ = await service.quick.run(lambda: qrels(service.catalogue(), service.notes.marks()))
+    found, _ = await service.quick.run(_qrels, service)
     return PlainTextResponse("".join(qrels_lines(found)))
 
 
 @router.get("/marks/queries", response_class=Response, responses=_PLAIN)
 async def queries(service: Served) -> Response:
     """Return the numbers of the queries in the qrels: a number, a tab and the query on each line."""
-    _, names = await service.quick.run(lambda: qrels(service.catalogue(), service.notes.marks()))
+    _, names = await service.quick.run(_qrels, service)
     return PlainTextResponse("".join(f"{number}\t{' '.join(query.split())}\n" for number, query in names.items()))
 
 
@@ -102,18 +104,24 @@ async def forget(service: Served) -> Response:
 
 
 def _marks(service: Service, query: str | None) -> dict[str, Any]:
-    catalogue = service.catalogue()
     return {
         "marks": [
             {
                 "query": one.query,
                 "sha256": one.sha256,
                 "grade": one.grade,
-                "paths": [str(path) for path in paths(catalogue, one.sha256, service.scope)],
+                "paths": [str(photo.path) for photo in service.gallery.photos(one.sha256, service.scope)],
             }
             for one in service.notes.marks(query)
         ]
     }
+
+
+def _qrels(service: Service) -> tuple[Qrels, dict[str, str]]:
+    def paths(sha256: str) -> list[Path]:
+        return [photo.path for photo in service.gallery.photos(sha256, Filters())]
+
+    return qrels(paths, service.notes.marks())
 
 
 def _members(query: SavedQuery) -> dict[str, Any]:

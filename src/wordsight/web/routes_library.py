@@ -11,12 +11,8 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response, StreamingResponse
 
 from wordsight.errors import BadInput
-from wordsight.library import Catalogue, Library
-from wordsight.library.catalogue import StoredEncoder
-from wordsight.library.groups import MOST, NEAR, PhotoCluster, clusters, copies, near_duplicates, paths
+from wordsight.library.groups import MOST, NEAR, PhotoCluster
 from wordsight.library.notes import SavedQuery
-from wordsight.library.records import health_record
-from wordsight.types import Metric
 from wordsight.web.answers import PROBLEMS, Ascii, Served
 from wordsight.web.models_library import (
     ClusterName,
@@ -118,12 +114,14 @@ def _event(name: str, state: dict[str, Any]) -> bytes:
 
 def _start(service: Service, asked: SyncBody) -> None:
     encoder = service.encoder(asked.encoder)
-    known = list(service.folders) or service.catalogue().roots()
+    if service.config.store is not None:
+        raise BadInput(f"a store is filled by `wordsight index SOURCE --store {service.config.store}`, not from here")
+    known = list(service.roots())
     folders = [folder for folder in known if asked.folder in (None, str(folder))]
     if not folders:
         raise BadInput(f"the folder {asked.folder!r} is not served: choose one of {', '.join(map(str, known))}")
     service.sync.start(
-        lambda: Library(encoder, service.config.catalog),
+        lambda: service.library(encoder),
         folders,
         beside=encoder is not service.encoder(),
         retry_skipped=asked.retry_skipped,
@@ -131,66 +129,46 @@ def _start(service: Service, asked: SyncBody) -> None:
 
 
 def _library(service: Service) -> dict[str, Any]:
-    library, served = service.library(), {one.fingerprint for one in service.encoders.values()}
-    catalogue = library.catalogue
+    served = {one.fingerprint for one in service.encoders.values()}
     return {
-        "folders": [health_record(library.status(folder)) for folder in service.roots()],
-        "encoders": [
-            {
-                "name": row.name,
-                "fingerprint": row.fingerprint,
-                "vectors": catalogue.vector_count(row),
-                "served": row.fingerprint in served,
-            }
-            for row in catalogue.encoders()
-        ],
+        "folders": service.gallery.health(service.roots()),
+        "encoders": [{**one._asdict(), "served": one.fingerprint in served} for one in service.gallery.held()],
     }
 
 
 def _duplicates(service: Service, threshold: float, limit: int, encoder: str | None) -> dict[str, Any]:
-    library = service.library(encoder)
-    catalogue = library.catalogue
-    stored = catalogue.encoder_row(library.encoder)
+    gallery, asked = service.gallery, service.encoder(encoder)
 
     def near() -> list[Any]:
-        found = near_duplicates(catalogue, stored, service.scope, threshold) if stored.metric is Metric.COSINE else []
+        found = gallery.near_duplicates(asked, service.scope, threshold)
         return [
             {
                 "similarity": group.similarity,
                 "photos": [
-                    {"sha256": sha256, "path": str(path)}
+                    {"sha256": sha256, "path": str(photo.path)}
                     for sha256 in group.contents
-                    for path in paths(catalogue, sha256, service.scope)[:1]
+                    for photo in gallery.photos(sha256, service.scope)[:1]
                 ],
             }
             for group in found[:limit]
         ]
 
-    key = "near", threshold, limit, *_state(catalogue, stored)
+    key = "near", threshold, limit, *gallery.vectors_state(asked)
     return {
         "exact": [
             {"sha256": sha256, "paths": [str(path) for path in files]}
-            for sha256, files in copies(catalogue, service.scope, most=limit)
+            for sha256, files in gallery.copies(service.scope, most=limit)
         ],
         "near": service.explained.get(key, near),
         "threshold": threshold,
-        "compared": min(MOST, catalogue.vector_count(stored)),
+        "compared": min(MOST, next((one.vectors for one in gallery.held() if one.fingerprint == asked.fingerprint), 0)),
     }
 
 
 def _found(service: Service, k: int, encoder: str | None) -> list[PhotoCluster]:
-    library = service.library(encoder)
-    stored = library.catalogue.encoder_row(library.encoder)
-    key = "clusters", k, *_state(library.catalogue, stored)
-    return service.explained.get(key, lambda: clusters(library.catalogue, stored, service.scope, k))
-
-
-def _state(catalogue: Catalogue, stored: StoredEncoder) -> tuple[int, ...]:
-    """Return numbers that change with the vectors, the same in every thread."""
-    row = catalogue.db.execute(
-        "SELECT count(*), coalesce(max(id), 0), coalesce(sum(id), 0) FROM vectors WHERE encoder_id = ?", [stored.id]
-    )
-    return (stored.id, *row.fetchone())
+    gallery, asked = service.gallery, service.encoder(encoder)
+    key = "clusters", k, *gallery.vectors_state(asked)
+    return service.explained.get(key, lambda: gallery.clusters(asked, service.scope, k))
 
 
 def _clusters(service: Service, k: int, encoder: str | None) -> dict[str, Any]:

@@ -49,8 +49,8 @@ async def picture(service: Served, sha256: Digits) -> Response:
 @router.get("/pictures/{sha256}/original", response_class=Response, responses=_FILE)
 async def original(service: Served, request: Request, sha256: Digits, download: bool = False) -> Response:
     """Return the file of a photo as it is; ranges are answered."""
-    descriptor, photo = await service.slow.run(pictures.opened, service, sha256)
-    return originals.answer(request, descriptor, photo, f'"{sha256}"', download=download)
+    file, photo = await service.slow.run(pictures.opened, service, sha256)
+    return originals.answer(request, file, photo, f'"{sha256}"', download=download)
 
 
 @router.get("/pictures/{sha256}/explain", response_model=ExplainAnswer)

@@ -12,10 +12,10 @@ from fastapi import APIRouter
 from starlette.responses import HTMLResponse, Response
 
 from wordsight.web.answers import PROBLEMS, Ascii, Served
+from wordsight.web.gallery import NotServed
 from wordsight.web.guard import REPORT_POLICY
 from wordsight.web.models import Name
 from wordsight.web.models_library import ReportsAnswer
-from wordsight.web.pictures import NotServed
 from wordsight.web.service import Service
 
 router = APIRouter(tags=["reports"], responses=PROBLEMS)

@@ -9,7 +9,6 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from wordsight.library.facets import Facets
-from wordsight.library.facets import facets as count
 from wordsight.web import searching
 from wordsight.web.answers import PROBLEMS, Ascii, Served
 from wordsight.web.models import (
@@ -52,4 +51,4 @@ async def search_posted(service: Served, asked: SearchBody) -> Response:
 
 def _facets(service: Service, asked: FilterParams) -> Facets:
     filters = searching.filters_of(service, asked)
-    return service.kept(("facets", filters), lambda catalogue: count(catalogue, filters))
+    return service.kept(("facets", filters), lambda gallery: gallery.facets(filters))

@@ -10,7 +10,6 @@ from starlette.responses import Response
 from wordsight import __version__
 from wordsight.errors import CatalogueError
 from wordsight.explain import methods_of
-from wordsight.library.browse import count
 from wordsight.web.answers import PROBLEMS, Ascii, Served, problem
 from wordsight.web.models_library import EncoderAnswer, StatusAnswer
 from wordsight.web.service import Service
@@ -40,7 +39,7 @@ async def live() -> dict[str, str]:
 async def ready(service: Served) -> Response:
     """Tell whether searches can be answered: 200, or 503 with the reason."""
     try:
-        await service.quick.run(lambda: len(service.library().searcher))
+        await service.quick.run(_open, service)
     except CatalogueError as error:
         return problem(503, str(error), headers={"retry-after": "5"})
     return Ascii({"status": "ready"})
@@ -56,21 +55,26 @@ async def metrics(service: Served) -> Response:
     return Response(service.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
+def _open(service: Service) -> None:
+    service.gallery.ready()
+
+
 def _photos(service: Service) -> int:
     try:
-        return service.kept(("count", service.scope), lambda catalogue: count(catalogue, service.scope))
+        return service.kept(("count", service.scope), lambda gallery: gallery.count(service.scope))
     except CatalogueError:
         return 0
 
 
 def _status(service: Service) -> dict[str, Any]:
     try:
-        roots = service.catalogue().roots()
+        roots = service.gallery.roots()
     except CatalogueError:
         roots = []
     return {
         "version": __version__,
-        "catalogue": str(service.location),
+        "catalogue": service.config.store or str(service.location),
+        "store": service.config.store is not None,
         "folders": [str(folder) for folder in service.folders or roots],
         "indexed": service.is_indexed(),
         "photos": _photos(service),
@@ -82,7 +86,7 @@ def _status(service: Service) -> dict[str, Any]:
 
 def _encoders(service: Service) -> list[dict[str, Any]]:
     try:
-        stored = {row.fingerprint for row in service.catalogue().encoders()}
+        stored = {one.fingerprint for one in service.gallery.held()}
     except CatalogueError:
         stored = set()
     return [

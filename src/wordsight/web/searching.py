@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,14 +12,14 @@ from numpy.typing import NDArray
 
 from wordsight.errors import BadInput, CatalogueError, UnknownQuery
 from wordsight.library import Answer, Filters, PhotoHit, parse
-from wordsight.library.browse import BrowsePlace, browse, count
+from wordsight.library.browse import BrowsePlace
 from wordsight.library.feedback import refined
 from wordsight.library.fused import search_fused
 from wordsight.library.query_vectors import query_vector
 from wordsight.library.records import record
 from wordsight.library.search import Place
 from wordsight.protocols import Encoder
-from wordsight.types import Query, Term
+from wordsight.types import Address, Query, Term
 from wordsight.web import cursors
 from wordsight.web.models import CompareParams, FilterParams, SearchBody, SearchParams, Sort
 from wordsight.web.service import Service
@@ -133,10 +132,9 @@ def filters_of(service: Service, asked: FilterParams) -> Filters:
         max_size=asked.max_size,
         min_side=asked.min_side,
     )
-    roots = service.roots()
-    wanted = tuple(Path(folder) for folder in asked.folder)
-    for folder in wanted:  # compared as text with what the catalogue holds: no disk is asked
-        if ".." in folder.parts or not any(folder.is_relative_to(root) for root in roots):
+    wanted = tuple(Address(folder) for folder in asked.folder)
+    for folder in wanted:
+        if ".." in folder.parts or not service.serves(folder):
             raise BadInput(f"the folder {str(folder)!r} is not served: choose one that /api/facets lists")
     return replace(filters, under=wanted or service.folders)
 
@@ -145,15 +143,15 @@ def _browsed(service: Service, asked: SearchParams) -> tuple[Answer, str | None]
     place = cursors.read("browse", asked.cursor)
     after = None if place is None else BrowsePlace(*place)
     filters = filters_of(service, asked)
-    searched = service.kept(("count", filters), lambda catalogue: count(catalogue, filters))
-    answer, end = browse(service.catalogue(), filters, top=asked.limit, after=after, searched=searched)
+    searched = service.kept(("count", filters), lambda gallery: gallery.count(filters))
+    answer, end = service.gallery.browse(filters, top=asked.limit, after=after, searched=searched)
     return answer, None if end is None else cursors.write("browse", end)
 
 
 def _searched(
     service: Service, asked: SearchParams, given: list[float] | None, clock: Clock
 ) -> tuple[Answer, str | None]:
-    library = service.library(asked.encoder)
+    library = service.searchable(asked.encoder)
     filters = filters_of(service, asked)
     query, vector, notices = _question(service, asked, given)
     clock.lap("encode")
@@ -205,7 +203,7 @@ def _seconds(when: Any) -> float:
 
 def _fused(service: Service, asked: SearchParams, clock: Clock) -> tuple[Answer, str | None]:
     names = dict.fromkeys(filter(None, (asked.encoder or service.encoder().name, *asked.fuse)))
-    libraries = [service.library(name) for name in names]
+    libraries = [service.searchable(name) for name in names]
     (start,) = cursors.read("offset", asked.cursor) or (0,)
     top = min(start + asked.limit, _MOST_FUSED)
     answer = search_fused(
@@ -238,7 +236,7 @@ def _question(
         vector, notices = _vector(service, encoder, query)
     if asked.liked or asked.disliked:
         liked, disliked = ([Term(content=sha256) for sha256 in dict.fromkeys(x)] for x in (asked.liked, asked.disliked))
-        vector = refined(encoder, vector, liked, disliked, service.library(encoder.name).searcher.content_vector)
+        vector = refined(encoder, vector, liked, disliked, service.searchable(encoder.name).content_vector)
         query = Query((), asked.q)  # no estimate of matches: that knows how texts score
     return query, vector, notices
 
@@ -246,7 +244,7 @@ def _question(
 def _vector(service: Service, encoder: Encoder, query: Query) -> tuple[NDArray[np.float32], tuple[str, ...]]:
     return service.vectors.get(
         (encoder.fingerprint, query),
-        lambda: query_vector(encoder, query, service.library(encoder.name).searcher.content_vector),
+        lambda: query_vector(encoder, query, service.searchable(encoder.name).content_vector),
     )
 
 

@@ -1,7 +1,9 @@
-"""The state behind the routes: encoders, one library for each thread and encoder, uploads, thumbnails, the sync."""
+"""The state behind the routes: encoders, one gallery for each thread, uploads, thumbnails, the sync."""
 
 from __future__ import annotations
 
+import hashlib
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -10,13 +12,16 @@ from pathlib import Path
 from typing import TypeVar
 
 from wordsight.errors import BadInput, CatalogueError, WordsightError
-from wordsight.library import Catalogue, Filters, Library
-from wordsight.library.catalogue import normal
+from wordsight.library import Filters, Library
 from wordsight.library.notes import Notes
+from wordsight.library.searchable import Searchable
+from wordsight.preference import catalogue_home
 from wordsight.protocols import Encoder
 from wordsight.registry import load_encoder
 from wordsight.web.config import Config
+from wordsight.web.gallery import Gallery
 from wordsight.web.metrics import Metrics
+from wordsight.web.of_catalogue import CatalogueGallery
 from wordsight.web.syncing import Sync
 from wordsight.web.thumbnails import Thumbnails
 from wordsight.web.uploads import Uploads
@@ -31,7 +36,7 @@ class Service:
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self.folders = tuple(normal(folder) for folder in config.folders)
+        self.folders = Filters.read(under=config.folders).under
         self.scope = Filters(under=self.folders)
         self.encoders = _loaded(config.encoders)
         self.metrics = Metrics()
@@ -43,7 +48,10 @@ class Service:
         self.vectors = Recent(500)
         self.explained = Recent(50)
         self._own = threading.local()
-        self.location = self.library().location
+        self._open_gallery = self._galleries()
+        self.location = _location(config)
+        if config.store is not None:
+            self.gallery.ready()  # a store that is not there is told at once; a catalogue can be made from the page
         self.notes = Notes(self.location)
         self.thumbnails = Thumbnails(self.location / "thumbnails", config.limits.thumbnails_bytes)
         self._warming = threading.Thread(target=self._warm, name="wordsight-warm", daemon=True)
@@ -67,40 +75,49 @@ class Service:
             raise BadInput(f"this server has no encoder {name!r}; it has {', '.join(self.encoders)}")
         return self.encoders[name]
 
-    def library(self, encoder: str | None = None) -> Library:
-        """Return the catalogue through an encoder, for this thread alone: SQLite's connections are not shared."""
-        chosen = self.encoder(encoder)
-        mine: dict[str, Library] = self._own.__dict__.setdefault("libraries", {})
-        if chosen.name not in mine:
-            mine[chosen.name] = Library(chosen, self.config.catalog, pictures=self.uploads.image)
-        return mine[chosen.name]
+    @property
+    def gallery(self) -> Gallery:
+        """The photos, for this thread alone."""
+        mine: dict[str, Gallery] = self._own.__dict__
+        if "gallery" not in mine:
+            mine["gallery"] = self._open_gallery()
+        return mine["gallery"]
 
-    def catalogue(self) -> Catalogue:
-        """Return this thread's catalogue, opened for reading; ``CatalogueError`` where there is none yet."""
-        return self.library().catalogue
+    def searchable(self, encoder: str | None = None) -> Searchable:
+        """Return the photos through an encoder, for this thread alone."""
+        return self.gallery.searchable(self.encoder(encoder))
 
-    def kept(self, key: Hashable, make: Callable[[Catalogue], T]) -> T:
-        """Return what ``make`` works out of the catalogue: by this thread, anew when the catalogue has changed."""
-        catalogue = self.catalogue()
-        with catalogue.snapshot():
-            state = catalogue.state()
+    def library(self, encoder: Encoder) -> Library:
+        """Return the catalogue through an encoder."""
+        return Library(encoder, self.config.catalog, pictures=self.uploads.image)
+
+    def kept(self, key: Hashable, make: Callable[[Gallery], T]) -> T:
+        """Return what ``make`` works out of the photos: by this thread, anew when they have changed."""
+        gallery = self.gallery
+        with gallery.reading():
+            state = gallery.state()
             if self._own.__dict__.get("state") != state:
                 self._own.state, self._own.kept = state, Recent(_KEPT)
             known: Recent = self._own.kept
-            return known.get(key, lambda: make(catalogue))
+            return known.get(key, lambda: make(gallery))
 
     def roots(self) -> tuple[Path, ...]:
         """Return the indexed folders that are served."""
-        roots = self.catalogue().roots()
+        roots = self.gallery.roots()
         return self.folders or tuple(roots)
+
+    def serves(self, folder: Path) -> bool:
+        """Return whether photos below a folder may be shown: a name is compared, no disk is asked."""
+        if self.folders:
+            return any(folder.is_relative_to(one) for one in self.folders)
+        return self.gallery.serves(folder)
 
     def is_indexed(self) -> bool:
         """Whether searches can be answered for all folders that are served."""
         try:
-            roots, stored = self.catalogue().roots(), self.catalogue().encoders()
+            return bool(self.gallery.held()) and all(map(self.gallery.serves, self.folders))
         except CatalogueError:
             return False
-        return bool(stored) and all(any(f.is_relative_to(root) for root in roots) for f in self.folders)
 
     def close(self) -> None:
         """Let running work end and close what is open."""
@@ -109,13 +126,23 @@ class Service:
         if self._warming.is_alive():
             self._warming.join()
         for workers in (self.quick, self.slow):
-            workers.close(self._close_libraries)
-        self._close_libraries()
+            workers.close(self._close_gallery)
+        self._close_gallery()
         self.uploads.close()
 
-    def _close_libraries(self) -> None:
-        for library in self._own.__dict__.pop("libraries", {}).values():
-            library.close()
+    def _galleries(self) -> Callable[[], Gallery]:
+        """Return what opens the photos for a thread."""
+        if (store := self.config.store) is None:
+            return lambda: CatalogueGallery(self.library, self.encoder())
+        from wordsight.scale.contents import Contents  # with the extra scale
+        from wordsight.web.of_store import StoreGallery
+
+        contents = Contents()
+        return lambda: StoreGallery(store, self.encoder(), self.uploads.image, contents)
+
+    def _close_gallery(self) -> None:
+        if (gallery := self._own.__dict__.pop("gallery", None)) is not None:
+            gallery.close()
 
 
 class Recent:
@@ -138,6 +165,18 @@ class Recent:
             while len(self._known) > self._most:
                 self._known.popitem(last=False)
         return value
+
+
+def _location(config: Config) -> Path:
+    """Return the folder for notes and thumbnails: the catalogue's, or one below it for a store, which is made."""
+    home = (config.catalog or catalogue_home()).absolute()
+    if config.store is None:
+        return home
+    where = config.store if "://" in config.store else os.path.abspath(config.store)  # as text
+    folder = home / "stores" / hashlib.sha256(where.encode("utf-8", "surrogateescape")).hexdigest()[:24]
+    with suppress(OSError):  # whoever marks a photo is told
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def _loaded(names: tuple[str, ...]) -> dict[str, Encoder]:

@@ -54,7 +54,7 @@ function draw() {
 function content() {
   const { folders } = health;
   return html`<p class="lead">${photos(status.photos)} in <code>${status.catalogue}</code>
-      <button class="button primary" @click=${() => start()}>Sync now</button></p>
+      ${status.store ? nothing : html`<button class="button primary" @click=${() => start()}>Sync now</button>`}</p>
     <div class="cards">${folders.map(folderCard)}</div>
     ${skippedSection(folders)} ${encoderSection()}
     ${status.indexed ? [clusterSection(draw), duplicateSection(draw)] : nothing}`;
@@ -71,25 +71,30 @@ function folderCard(folder) {
     ["skipped", folder.skipped, "warn"],
   ].filter(([word, number]) => number || word === "indexed");
   return html`<section class="card folder" aria-label=${folder.folder}>
-    <h2>${name(folder.folder) || folder.folder} <span class="state ${folder.well ? "good" : "todo"}">${folder.well ? "Up to date" : "To do"}</span></h2>
+    <h2>${name(folder.folder) || folder.folder} <span class="state ${folder.well ? "good" : "todo"}">${status.store ? "Store" : folder.well ? "Up to date" : "To do"}</span></h2>
     <p class="path">${folder.folder}</p>
     <dl class="tally">${parts.map(([word, number, kind]) => html`<div class=${kind}><dt>${word}</dt><dd>${count(number)}</dd></div>`)}</dl>
     ${folder.problems?.map((problem) => html`<p class="notice">${problem}</p>`)}
-    <p class="hint">${folder.synced_at ? `Synced ${taken(folder.synced_at)}` : "Never synced"}
-      <button class="button" @click=${() => start({ folder: folder.folder })}>Sync</button></p>
+    ${status.store ? html`<p class="hint">A store: <code>wordsight index SOURCE --store …</code> brings it up to date.</p>` : lastSync(folder)}
   </section>`;
+}
+
+function lastSync({ folder, synced_at }) {
+  return html`<p class="hint">${synced_at ? `Synced ${taken(synced_at)}` : "Never synced"}
+    <button class="button" @click=${() => start({ folder })}>Sync</button></p>`;
 }
 
 function skippedSection(folders) {
   const skips = folders.flatMap((folder) => folder.skips ?? []);
   if (!skips.length) return nothing;
   return html`<section><h2>Skipped files <small>${count(skips.length)}</small></h2>
-    <p class="hint">They cannot be searched. <button class="button" @click=${() => start({ retry_skipped: true })}>Try them again</button></p>
+    <p class="hint">They cannot be searched.
+      ${status.store ? nothing : html`<button class="button" @click=${() => start({ retry_skipped: true })}>Try them again</button>`}</p>
     <div class="scroll" tabindex="0" role="region" aria-label="Skipped files"><table>
       <thead><tr><th scope="col">File</th><th scope="col">Reason</th></tr></thead>
       <tbody>${skips.slice(0, SHOWN).map(({ path, reason }) => html`<tr><td class="name" title=${path}>${name(path)}</td><td>${reason}</td></tr>`)}</tbody>
     </table></div>
-    ${skips.length > SHOWN ? html`<p class="hint">and ${count(skips.length - SHOWN)} more: <code>wordsight status</code> lists all.</p>` : nothing}
+    ${skips.length > SHOWN ? html`<p class="hint">and ${count(skips.length - SHOWN)} more: <code>wordsight status${status.store ? " --store … -v" : ""}</code> lists all.</p>` : nothing}
   </section>`;
 }
 

@@ -106,7 +106,7 @@ function problem(error) {
     ? html`<p class="near">It knows ${error.near.map((label) => html`<button class="chip" @click=${() => go({ q: label })}>${label}</button>`)}</p>`
     : nothing;
   if (error.status === 409) return nothingIndexed();
-  const titles = { 0: "No connection", 429: "Too fast", 503: "Too busy" };
+  const titles = { 0: "No connection", 429: "Too fast", 503: "Cannot answer just now" };
   return html`${message(titles[error.status] ?? "That cannot be searched for", html`<span class="pre">${error.message}</span>`, near)}`;
 }
 

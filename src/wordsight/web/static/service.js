@@ -6,11 +6,18 @@ import { name } from "./format.js";
 let asked = null;
 let known = [];
 let folders = [];
+let status = null;
 
 /** The encoders, the default first. */
 export function encoders() {
   asked ??= get("/api/encoders").then((found) => (known = found)).catch(() => ((asked = null), []));
   return asked;
+}
+
+/** Whether the photos are those of a store, which is not brought up to date from the page; draws when that is known. */
+export function isStore(draw) {
+  if (status === null) get("/api/status").then((found) => ((status = found), draw())).catch(() => {});
+  return status?.store ?? false;
 }
 
 /** Ask for the folders that are served, then draw: paths are shown as they lie in them. */

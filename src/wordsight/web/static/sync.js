@@ -4,6 +4,7 @@ import { get, post, remove } from "./api.js";
 import { forgetFacets } from "./filters.js";
 import { count, name } from "./format.js";
 import { forget } from "./results.js";
+import { isStore } from "./service.js";
 import { announce, attempt, message } from "./ui.js";
 import { html, nothing } from "./vendor/lit-html.js";
 
@@ -66,6 +67,7 @@ export function progress() {
 
 /** What a page shows where nothing is indexed yet. */
 export function firstSteps(draw) {
+  if (isStore(draw)) return message("This store is empty", html`<code>wordsight index SOURCE --store …</code> fills it.`);
   watch(draw, () => location.reload());
   if (state?.running) return html`<div class="beginning">${progress()}</div>`;
   return message(

@@ -1,0 +1,109 @@
+"""The bytes of a picture that a store names, from where it lies: a file, an object in a storage, a member of a shard.
+
+What is given out is what was indexed: its SHA-256 is compared, so that an address that leads elsewhere by now, or that
+a strange store names, gives nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tarfile
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from wordsight.errors import ImageError
+from wordsight.scale import storage
+
+LARGEST = 200_000_000
+"""Bytes of a picture that is read again at most: it is held in memory."""
+
+_SHARDS = 32  # whose members' places are remembered
+_TAR = ".tar/"
+
+
+@dataclass(slots=True)
+class _Shard:
+    """Where the members of a shard begin and how long they are, as far as it was looked through: up to ``end``."""
+
+    members: dict[str, tuple[int, int]] = field(default_factory=dict)
+    end: int = 0
+    complete: bool = False
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Contents:
+    """Reads pictures of stores. May be used from several threads at once."""
+
+    def __init__(self, most: int = LARGEST) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        self._shards: OrderedDict[str, _Shard] = OrderedDict()
+
+    def read(self, address: str, sha256: str, size: int) -> bytes:
+        """Return the content that the store says has this SHA-256 and size in bytes.
+
+        Raises ``ImageError`` where it is too large, cannot be read, or is another by now.
+        """
+        if size > self._most:
+            raise ImageError(f"{address!r}: too large to be shown: {size:,} bytes; the limit is {self._most:,}")
+        try:
+            data = self._bytes(address, size)
+        except ImageError as error:
+            raise ImageError(f"{address!r}: {error.reason.removeprefix(f'{address!r}: ')}") from error
+        if len(data) != size or hashlib.sha256(data).hexdigest() != sha256:
+            raise ImageError(f"{address!r}: it is not what was indexed any more: index it again")
+        return data
+
+    def _bytes(self, address: str, size: int) -> bytes:
+        if _TAR in address and (storage.is_url(address) or not os.path.lexists(address)):
+            shard, _, member = address.partition(_TAR)
+            return storage.tried(lambda: self._member(f"{shard}.tar", member, size))
+        return storage.tried(lambda: _read(address, size))
+
+    def _member(self, url: str, name: str, size: int) -> bytes:
+        with self._lock:
+            shard = self._shards.setdefault(url, _Shard())
+            self._shards.move_to_end(url)
+            while len(self._shards) > _SHARDS:
+                self._shards.popitem(last=False)
+        with shard.lock:
+            if name not in shard.members and not shard.complete:
+                _look_further(url, shard, name)
+            found = shard.members.get(name)
+        if found is None:
+            raise ImageError("it is not in its shard any more: index it again")
+        start, there = found
+        with storage.open_stream(url, start) as stream:
+            return stream.read(min(size, there))
+
+
+def _look_further(url: str, shard: _Shard, wanted: str) -> None:
+    """Note the members of a shard behind those that are known, up to one; ``ImageError`` where it is damaged."""
+    with storage.open_stream(url, shard.end) as stream:
+        try:
+            with tarfile.open(fileobj=stream, mode="r:") as tar:  # which counts from where the stream stands
+                while (member := tar.next()) is not None:
+                    if wanted in shard.members:
+                        shard.end = member.offset  # the next time goes on with this one
+                        return
+                    if member.isfile():
+                        shard.members[member.name.lstrip("./")] = (member.offset_data, member.size)
+        except (tarfile.TarError, EOFError) as error:
+            raise ImageError(f"its shard is damaged: {error}") from error
+    shard.complete = True
+
+
+def _read(address: str, size: int) -> bytes:
+    """Return at most one byte more than ``size``, whatever is there by now."""
+    if storage.is_url(address):
+        system, path = storage.file_system(address)
+        with system.open(path, "rb") as stream:
+            return bytes(stream.read(size + 1))
+    from wordsight.images import read_bytes
+
+    if Path(address).stat().st_size != size:
+        raise ImageError("it is not what was indexed any more: index it again")
+    return read_bytes(Path(address))

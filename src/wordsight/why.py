@@ -95,20 +95,21 @@ def explain_files(
     side: int = 0,
     rounds: int = 1,
     threshold: float = THRESHOLD,
+    bytes_of: Callable[[Path], bytes] = read_bytes,
 ) -> Iterator[tuple[Image, list[Explained]]]:
     """Yield each photo that can be read with one ``Explained`` per text; the others go to ``skipped`` with the reason.
 
     ``estimator`` adds match estimates. ``side``: what the caller draws of a photo, in pixels on the shorter side.
     Photos pass in small groups, so memory does not grow with their number. ``rounds`` above 1: after each text's first
     ``Explained`` come those of the photo in which the region found before is covered (``successive_maps`` with
-    ``threshold``), each with one box: that region's.
+    ``threshold``), each with one box: that region's. ``bytes_of`` reads what is at a path.
     """
     side = max(side, _seen(explainer))
     for start in range(0, len(paths), _TOGETHER):
         opened = []
         for path in paths[start : start + _TOGETHER]:
             try:
-                opened.append((path, *_opened(path, side)))
+                opened.append((path, *_opened(bytes_of(path), side)))
             except ImageError as error:
                 skipped(path, error.reason.removeprefix(f"{str(path)!r}: "))
         images = [image for _, image, _ in opened]
@@ -141,7 +142,11 @@ def _in_turn(
 
 
 def explain_hits(
-    answer: Answer, explainer: ViewExplainer, *, make_boxes: BoxMaker = main_boxes
+    answer: Answer,
+    explainer: ViewExplainer,
+    *,
+    make_boxes: BoxMaker = main_boxes,
+    bytes_of: Callable[[Path], bytes] = read_bytes,
 ) -> dict[Path, Explained]:
     """Return why the hits of a search were found, by path; a hit that cannot be read is not there.
 
@@ -157,7 +162,7 @@ def explain_hits(
     weights = np.asarray(list(wanted.values()), np.float32) / sum(wanted.values())
     found = {}
     paths = [hit.path for hit in answer.hits]
-    for _, group in explain_files(paths, tuple(wanted), explainer, make_boxes=lambda *_: ()):
+    for _, group in explain_files(paths, tuple(wanted), explainer, make_boxes=lambda *_: (), bytes_of=bytes_of):
         one = group[0]
         mean = np.tensordot(weights, np.stack([each.saliency.values for each in group]), 1)
         values = np.asarray(mean / max(float(mean.max()), 1e-12), np.float32)
@@ -232,9 +237,9 @@ def _seen(explainer: ViewExplainer) -> int:
     return ceil(max(options.sides, default=explainer.encoder.image_side or _SIDE) / min(options.crops))
 
 
-def _opened(path: Path, side: int) -> tuple[Image, PictureInfo]:
+def _opened(data: bytes, side: int) -> tuple[Image, PictureInfo]:
     """Return a photo at no more pixels than are looked at, and what is known of the original; raises ``ImageError``."""
-    picture = read(read_bytes(path), side=ceil(side / 2))  # twice that is what it leaves on the shorter side
+    picture = read(data, side=ceil(side / 2))  # twice that is what it leaves on the shorter side
     return _small(picture.image), picture.info
 
 

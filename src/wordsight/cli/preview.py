@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 from PIL import Image as PILImage
 
 from wordsight.cli.output import quiet_pipe
+from wordsight.cli.photo_bytes import PhotoBytes, from_file
 from wordsight.cli.table import near, percent
 from wordsight.cli.text import printable
 from wordsight.errors import ImageError
-from wordsight.images import open_image
+from wordsight.images import read
 from wordsight.library.hits import Answer, PhotoHit
 from wordsight.protocols import Image
 
@@ -50,13 +51,13 @@ class Graphics(Enum):
     NONE = "none"
 
 
-def preview(answers: Answer | Sequence[Answer]) -> tuple[str, ...]:
+def preview(answers: Answer | Sequence[Answer], bytes_of: PhotoBytes = from_file) -> tuple[str, ...]:
     """Show thumbnails on stdout where it is a terminal that can, and return the lines to tell the user where not."""
     graphics = detect(sys.stdout)
     if graphics is Graphics.NONE:
         return (NOTICE,)
     with quiet_pipe(sys.stdout):
-        show(answers, graphics, sys.stdout)
+        show(answers, graphics, sys.stdout, bytes_of)
     return ()
 
 
@@ -120,7 +121,12 @@ def ask_for_sixel(device: str = "/dev/tty", seconds: float = 0.3) -> bool:
     return found is not None and b"4" in found[1].split(b";")
 
 
-def show(answers: Answer | Sequence[Answer], graphics: Graphics, stream: IO[str]) -> None:
+def show(
+    answers: Answer | Sequence[Answer],
+    graphics: Graphics,
+    stream: IO[str],
+    bytes_of: PhotoBytes = from_file,
+) -> None:
     """Write a thumbnail and a line of text for every hit; the lines alone where ``graphics`` is ``NONE``.
 
     A photo that cannot be read gets its reason instead of a thumbnail.
@@ -128,7 +134,7 @@ def show(answers: Answer | Sequence[Answer], graphics: Graphics, stream: IO[str]
     for answer in [answers] if isinstance(answers, Answer) else answers:
         for hit in answer.hits:
             if graphics is not Graphics.NONE:
-                stream.write(f"{_thumbnail(hit, graphics)}\n")
+                stream.write(f"{_thumbnail(hit, graphics, bytes_of)}\n")
             match = "" if hit.match is None else f"  {percent(hit.match)}"
             stream.write(f"{hit.rank:>3}  {hit.score:.3f}{match}  {printable(near(hit.path))}\n")
     stream.flush()
@@ -139,11 +145,12 @@ def draw(image: Image, graphics: Graphics) -> str:
     return _DRAWERS[graphics](image.convert("RGB")) if graphics is not Graphics.NONE else ""
 
 
-def _thumbnail(hit: PhotoHit, graphics: Graphics) -> str:
+def _thumbnail(hit: PhotoHit, graphics: Graphics, bytes_of: PhotoBytes) -> str:
     try:
-        return draw(open_image(hit.path, side=COLUMNS * _CELL_WIDTH), graphics)
+        return draw(read(bytes_of(hit), side=COLUMNS * _CELL_WIDTH).image, graphics)
     except ImageError as error:
-        return f"     (no picture: {printable(error.reason)})"
+        said = error.reason.removeprefix(f"{str(hit.path)!r}: ")
+        return f"     (no picture: {printable(f'{str(hit.path)!r}: {said}')})"
 
 
 def _cells(image: Image) -> tuple[int, int]:

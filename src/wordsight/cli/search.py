@@ -24,6 +24,7 @@ from wordsight.cli.options import (
 from wordsight.errors import BadInput
 
 if TYPE_CHECKING:
+    from wordsight.cli.photo_bytes import PhotoBytes
     from wordsight.library import Answer, Library
     from wordsight.protocols import Encoder
     from wordsight.scale.search import StoreLibrary
@@ -196,14 +197,17 @@ def search(
         from wordsight.cli.table import nothing_matches
 
         notice(nothing_matches(answer))
-    why = _why(answer, library.encoder) if explain and found else None
+    from wordsight.cli.photo_bytes import bytes_of
+
+    photo = bytes_of(library)
+    why = _why(answer, library.encoder, photo) if explain and found else None
     _print(answer if found else _without_hits(answer), format, why)
     if html is not None and found:
-        _write_html(answer, html, quiet, why)
+        _write_html(answer, html, quiet, why, photo)
     if preview and found:
         from wordsight.cli.preview import preview as show_thumbnails
 
-        for line in show_thumbnails(answer):
+        for line in show_thumbnails(answer, photo):
             notice(line, quiet=quiet)
     if verbose:
         seconds = time.perf_counter() - started
@@ -242,7 +246,7 @@ def _without_hits(answer: Answer) -> Answer:
     return replace(answer, hits=())
 
 
-def _why(answer: Answer, encoder: Encoder) -> dict[Path, Explained]:
+def _why(answer: Answer, encoder: Encoder, photo: PhotoBytes) -> dict[Path, Explained]:
     from functools import partial
 
     from wordsight.explain import best_threshold, explainer
@@ -250,7 +254,9 @@ def _why(answer: Answer, encoder: Encoder) -> dict[Path, Explained]:
 
     made = quick(explainer(encoder))
     threshold = best_threshold(encoder, made.method)
-    return explain_hits(answer, made, make_boxes=partial(main_boxes, threshold=threshold))
+    hits = {hit.path: hit for hit in answer.hits}
+    boxes = partial(main_boxes, threshold=threshold)
+    return explain_hits(answer, made, make_boxes=boxes, bytes_of=lambda path: photo(hits[path]))
 
 
 def _print(answer: Answer, format: str | None, why: Mapping[Path, Explained] | None) -> None:
@@ -270,10 +276,12 @@ def _print(answer: Answer, format: str | None, why: Mapping[Path, Explained] | N
         output.write(answer, format or output.Format.TEXT, sys.stdout, more=more)
 
 
-def _write_html(answer: Answer, file: Path, quiet: bool, why: Mapping[Path, Explained] | None) -> None:
+def _write_html(
+    answer: Answer, file: Path, quiet: bool, why: Mapping[Path, Explained] | None, photo: PhotoBytes
+) -> None:
     from wordsight.cli.sheet import write_sheet
 
     title = answer.query.source or "Photo search"
-    for reason in write_sheet(answer, file, title=title, why=() if why is None else [why]):
+    for reason in write_sheet(answer, file, title=title, why=() if why is None else [why], bytes_of=photo):
         notice(reason, quiet=quiet)
     notice(f"contact sheet: {file.absolute().as_uri()}", quiet=quiet)

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
+from wordsight import images
 from wordsight.cli import sheet_why
 from wordsight.cli.data_uri import data_uri
 from wordsight.cli.files import whole_file
+from wordsight.cli.photo_bytes import PhotoBytes, from_file
 from wordsight.cli.table import percent
 from wordsight.cli.text import place, printable
 from wordsight.errors import ImageError
-from wordsight.images import open_image
 from wordsight.library.hits import Answer, PhotoHit
 from wordsight.why import Explained
 
@@ -27,22 +28,29 @@ def write_sheet(
     title: str = "Photo search",
     side: int = THUMBNAIL_SIDE,
     why: Sequence[Mapping[Path, Explained]] = (),
+    bytes_of: PhotoBytes = from_file,
 ) -> tuple[str, ...]:
     """Write the contact sheet, one section per answer, and return the reasons of the photos that could not be read.
 
     Such photos get a placeholder. ``why``: for each answer, what explains its hits, by path; they get heat maps and
-    boxes, which a switch on the page shows and hides. The file appears complete or not at all, and thumbnails pass one
-    by one, so memory does not grow with the hits. Raises ``BadInput`` where the file cannot be written.
+    boxes, which a switch on the page shows and hides. ``bytes_of`` reads a hit's photo. The file appears complete or
+    not at all, and thumbnails pass one by one, so memory does not grow with the hits. Raises ``BadInput`` where the
+    file cannot be written.
     """
     several = [answers] if isinstance(answers, Answer) else answers
     unread: list[str] = []
     with whole_file(file, "the contact sheet") as stream:
-        stream.writelines(_page(several, title, side, unread, why))
+        stream.writelines(_page(several, title, side, unread, why, bytes_of))
     return tuple(unread)
 
 
 def _page(
-    answers: Sequence[Answer], title: str, side: int, unread: list[str], why: Sequence[Mapping[Path, Explained]]
+    answers: Sequence[Answer],
+    title: str,
+    side: int,
+    unread: list[str],
+    why: Sequence[Mapping[Path, Explained]],
+    bytes_of: PhotoBytes,
 ) -> Iterator[str]:
     name = _text(title)
     style = _STYLE + (sheet_why.STYLE if why else "")
@@ -64,12 +72,19 @@ def _page(
         yield sheet_why.switch()
     yield "</header>\n<main>\n"
     for number, answer in enumerate(answers, start=1):
-        yield from _section(answer, number, side, unread, why[number - 1] if why else {})
+        yield from _section(answer, number, side, unread, why[number - 1] if why else {}, bytes_of)
     yield "</main>\n<footer>Made with wordsight. Scores compare photos of one query; match estimates compare anywhere."
     yield "</footer>\n</body>\n</html>\n"
 
 
-def _section(answer: Answer, number: int, side: int, unread: list[str], why: Mapping[Path, Explained]) -> Iterator[str]:
+def _section(
+    answer: Answer,
+    number: int,
+    side: int,
+    unread: list[str],
+    why: Mapping[Path, Explained],
+    bytes_of: PhotoBytes,
+) -> Iterator[str]:
     nothing = answer.nothing_matches or not answer.hits
     yield f'<section id="q{number}" aria-labelledby="h{number}"{" class=nothing" if nothing else ""}>\n'
     yield f'<h2 id="h{number}">{_text(answer.query.source)}</h2>\n<p class="summary">{_summary(answer)}</p>\n'
@@ -78,7 +93,7 @@ def _section(answer: Answer, number: int, side: int, unread: list[str], why: Map
     if answer.hits:
         yield "<ol>\n"
         for hit in answer.hits:
-            yield _card(hit, side, unread, why.get(hit.path))
+            yield _card(hit, _picture(hit, side, unread, bytes_of), why.get(hit.path))
         yield "</ol>\n"
     yield "</section>\n"
 
@@ -96,7 +111,7 @@ def _summary(answer: Answer) -> str:
     return f"{shown}; <strong>{likely}</strong> among them."
 
 
-def _card(hit: PhotoHit, side: int, unread: list[str], why: Explained | None) -> str:
+def _card(hit: PhotoHit, picture: str, why: Explained | None) -> str:
     name = _text(hit.path.name)
     link = _text(hit.path.absolute().as_uri())
     ratio = min(max(hit.width / max(hit.height, 1), 0.6), 2.4)
@@ -106,7 +121,7 @@ def _card(hit: PhotoHit, side: int, unread: list[str], why: Explained | None) ->
     layer = _mark(hit) if why is None else sheet_why.layer(why)
     where = "" if why is None else f'<span class="where hidden">{sheet_why.spoken(why)}</span>\n'
     return (
-        f'<li style="--r:{ratio:.3f}"><figure>\n<a class="photo" href="{link}">{_picture(hit, side, unread)}{layer}'
+        f'<li style="--r:{ratio:.3f}"><figure>\n<a class="photo" href="{link}">{picture}{layer}'
         f'<span class="rank" aria-hidden="true">{hit.rank}</span></a>\n'
         f'<figcaption><a class="name" href="{link}" title="{_text(str(hit.path))}" tabindex="-1">{name}</a>\n'
         f'<span class="numbers">{_match(hit)}<span class="score">score {hit.score:.3f}</span></span>\n'
@@ -125,14 +140,15 @@ def _match(hit: PhotoHit) -> str:
     )
 
 
-def _picture(hit: PhotoHit, side: int, unread: list[str]) -> str:
+def _picture(hit: PhotoHit, side: int, unread: list[str], bytes_of: PhotoBytes) -> str:
     """Return the thumbnail, or a placeholder with the reason."""
     alt = _text(f"Result {hit.rank}: {hit.path.name}")
     try:
-        image = open_image(hit.path, side=side)
+        image = images.read(bytes_of(hit), side=side).image
     except ImageError as error:
-        unread.append(error.reason)
-        reason = _text(error.reason.removeprefix(f"{str(hit.path)!r}: "))
+        said = error.reason.removeprefix(f"{str(hit.path)!r}: ")
+        unread.append(f"{str(hit.path)!r}: {said}")
+        reason = _text(said)
         return f'<span class="unread"><span class=hidden>{alt}. </span>Cannot be shown: {reason}</span>'
     image.thumbnail((side, side))
     # Decoding happens when the picture scrolls into view: sheets may hold thousands.

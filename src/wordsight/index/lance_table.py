@@ -16,6 +16,7 @@ from typing import Any
 try:
     import lance
     import pyarrow as pa
+    from lance.dataset import ColumnOrdering
 except ImportError as error:  # told by the first module that needs them, with what to install
     from wordsight.errors import MissingExtra
 
@@ -131,9 +132,7 @@ class LanceTable:
 
         Rows without a value come last.
         """
-        orderings = [
-            lance.dataset.ColumnOrdering(name, ascending=ascends, nulls_first=False) for name, ascends in order.items()
-        ]
+        orderings = [ColumnOrdering(name, ascending=ascends, nulls_first=False) for name, ascends in order.items()]
         with told(f"reading {self.url}"):
             return self.dataset.to_table(columns=list(columns), filter=where, order_by=orderings, limit=limit)
 

@@ -175,31 +175,43 @@ class Store:
 
     def calibration(self) -> Calibration | None:
         """Return what match estimates are made from, or ``None`` where there is none that can be read."""
-        table = LanceTable.open(f"{self.url}/calibration.lance")
-        rows = [] if table is None else table.rows(["payload"])["payload"].to_pylist()
-        learned = calibration.unpack_payload(rows[0]) if rows else None
-        return None if learned is None or len(learned.mean) != self.header.dim else learned
+        return self._calibration()[0]
 
     def calibrate_if_due(self, encoder: Encoder) -> None:
-        """Learn how texts score here, when that is not known or the store has changed much."""
+        """Learn how texts score here, when that is not known or the store has changed much.
+
+        As a catalogue does: from pictures, each of which counts once however many copies there are.
+        """
         self.refresh()
-        count, old = len(self), self.calibration()
+        count, (old, then) = len(self), self._calibration()
         if not count or not calibration.can_estimate(encoder):
             return
-        if old is not None and abs(count - old.images) <= _DUE_FROM * old.images:
+        if old is not None and abs(count - then) <= _DUE_FROM * then:
             return
         bank = encode_bank(encoder) if old is None else old.bank.astype(np.float32)
         places = np.unique(np.linspace(0, count - 1, min(count, _SAMPLE)).astype(np.int64)).tolist()
-        sample = matrix(self.photos.take(places, ["vector"])["vector"], self.header.dim).astype(np.float32)
+        rows = self.photos.take(places, ["sha256", "vector"])
+        _, first = np.unique(np.asarray(rows["sha256"].to_pylist(), "U64"), return_index=True)
+        sample = matrix(rows["vector"], self.header.dim)[np.sort(first)].astype(np.float32)
+        images = round(count * len(sample) / len(places))
         self.keep_calibration(
-            calibration.learn(*calibration.moments(iter([sample]), self.header.dim), bank, images=count)
+            calibration.learn(*calibration.moments(iter([sample]), self.header.dim), bank, images=images)
         )
 
     def keep_calibration(self, learned: Calibration) -> None:
-        """Keep what match estimates are made from."""
-        row = [pa.array([learned.images]), pa.array([calibration.pack_payload(learned)], pa.large_binary())]
+        """Keep what match estimates are made from, and of how many rows."""
+        row = [pa.array([len(self)]), pa.array([calibration.pack_payload(learned)], pa.large_binary())]
         with suppress(Contended):  # another job keeps one that is as good
             LanceTable.ensure(f"{self.url}/calibration.lance", _CALIBRATION).replace(pa.table(row, schema=_CALIBRATION))
+
+    def _calibration(self) -> tuple[Calibration | None, int]:
+        """Return what is kept, and how many rows there were then."""
+        table = LanceTable.open(f"{self.url}/calibration.lance")
+        rows = [] if table is None else table.rows(["images", "payload"]).to_pylist()
+        learned = calibration.unpack_payload(rows[0]["payload"]) if rows else None
+        if learned is None or len(learned.mean) != self.header.dim:
+            return None, 0
+        return learned, rows[0]["images"]
 
     def _with_known_contents(self, outcomes: Sequence[Outcome]) -> tuple[list[Record], list[Item]]:
         """Return photos as records, and items whose content is not there; contents without a vector are looked up."""

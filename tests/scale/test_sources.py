@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import io
 import tarfile
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -11,6 +15,7 @@ import pytest
 pytest.importorskip("lance", reason='needs the extra "scale"')
 
 from wordsight.errors import BadInput
+from wordsight.scale.contents import Contents
 from wordsight.scale.items import PIECE, Item, Known, Shard, Task
 from wordsight.scale.job import fill
 from wordsight.scale.runners import LocalRunner
@@ -111,6 +116,36 @@ def test_lists_of_addresses(photos: Path, tmp_path: Path, encoder, kind: str) ->
     file.write_text("nothing\n1\n") if kind != "parquet" else file.write_bytes(b"PAR1")
     with pytest.raises(BadInput, match="list"):
         list(tasks([str(file)], Known.nothing()))
+
+
+@pytest.fixture
+def plain_server(tmp_path: Path) -> Iterator[str]:
+    """A server of the folder ``tmp_path/www`` that knows nothing of ranges."""
+    (tmp_path / "www").mkdir()
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path / "www"))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_servers_without_ranges(tmp_path: Path, encoder, plain_server: str) -> None:
+    members = {f"deep/{n:04}.png": png("red", "blue", size=20 + n) for n in range(PIECE + 20)}
+    shard(tmp_path / "www" / "0.tar", members)
+    (tmp_path / "www" / "one.png").write_bytes(png("green"))
+    (tmp_path / "www" / "list.csv").write_text("url\none.png\nnone.png\n")
+    sources = [f"{plain_server}/0.tar", f"{plain_server}/list.csv"]
+    report = fill(str(tmp_path / "s"), sources, encoder, LocalRunner(encoder, 2))
+    assert (report.added, report.skipped) == (len(members) + 1, 1)
+    store = Store.open(str(tmp_path / "s"))
+    assert [reason for _, _, reason, _ in store.skipped()] == ["cannot be read: no such file"]
+    contents = Contents()
+    for record in reversed([record for batch in store.records() for record in batch]):
+        want = members.get(record.address.removeprefix(f"{plain_server}/0.tar/"), png("green"))
+        assert contents.read(record.address, record.sha256, record.bytes) == want
 
 
 def test_any_storage_that_fsspec_knows(tmp_path: Path, encoder) -> None:

@@ -109,8 +109,7 @@ class LanceIndex:
         if exact:
             nearest["use_index"] = False
         else:
-            probes = max(_LEAST_PROBES, partitions(self.table.count()) // _SHARE_PROBED)
-            nearest |= {"minimum_nprobes": probes, "refine_factor": REFINE}
+            nearest |= {"minimum_nprobes": probes(partitions(self.table.count())), "refine_factor": REFINE}
         with told(f"searching {self.table.url}"):
             return self.table.dataset.to_table(
                 columns=["id", "vector", "_distance"], nearest=nearest, filter=condition, prefilter=True
@@ -128,6 +127,11 @@ class LanceIndex:
                 "vector", "IVF_RQ", metric=_METRICS[self.metric], num_partitions=partitions(count)
             )
         self.table.refresh()
+
+
+def probes(parts: int) -> int:
+    """Return how many of the parts a search looks into at least."""
+    return max(_LEAST_PROBES, parts // _SHARE_PROBED)
 
 
 def partitions(rows: int) -> int:

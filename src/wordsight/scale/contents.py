@@ -82,15 +82,16 @@ class Contents:
 
 def _look_further(url: str, shard: _Shard, wanted: str) -> None:
     """Note the members of a shard behind those that are known, up to one; ``ImageError`` where it is damaged."""
-    with storage.open_stream(url, shard.end) as stream:
+    begin = shard.end
+    with storage.open_stream(url, begin) as stream:
         try:
-            with tarfile.open(fileobj=stream, mode="r:") as tar:  # which counts from where the stream stands
+            with tarfile.open(fileobj=stream, mode="r|") as tar:
                 while (member := tar.next()) is not None:
                     if wanted in shard.members:
-                        shard.end = member.offset  # the next time goes on with this one
+                        shard.end = begin + member.offset  # the next time goes on with this one
                         return
                     if member.isfile():
-                        shard.members[member.name.lstrip("./")] = (member.offset_data, member.size)
+                        shard.members[member.name.lstrip("./")] = (begin + member.offset_data, member.size)
         except (tarfile.TarError, EOFError) as error:
             raise ImageError(f"its shard is damaged: {error}") from error
     shard.complete = True

@@ -14,6 +14,7 @@ from wordsight.errors import BadInput, ImageError, MissingExtra
 TRIES = 6
 _WAIT = 0.2  # seconds before the second try; doubled each time, and drawn at random below, so that workers spread
 _READ_TIMEOUT = 60
+_PASSED = 1 << 20  # bytes that are read at once to get behind them
 _CONFIG = {
     "connect_timeout": 10,
     "read_timeout": _READ_TIMEOUT,
@@ -62,11 +63,16 @@ def read(address: str) -> bytes:
 
 def open_stream(address: str, start: int = 0) -> IO[bytes]:
     """Open what is at an address for reading in one go from byte ``start``."""
-    if is_url(address):
-        system, path = file_system(address)
-        stream: IO[bytes] = system.open(path, "rb", block_size=8 << 20, cache_type="readahead")
+    if not is_url(address):
+        stream: IO[bytes] = Path(address).open("rb")  # noqa: SIM115  # the caller closes it
     else:
-        stream = Path(address).open("rb")  # noqa: SIM115  # the caller closes it
+        system, path = file_system(address)
+        if address.startswith("http") and not system.info(path).get("partial"):  # a server that gives files in whole
+            stream = system.open(path, "rb", block_size=0)
+            while start > 0 and (passed := stream.read(min(start, _PASSED))):
+                start -= len(passed)
+            return stream
+        stream = system.open(path, "rb", block_size=8 << 20, cache_type="readahead")
     if start:
         stream.seek(start)
     return stream
@@ -84,6 +90,8 @@ def tried(act: Callable[[], T]) -> T:
         except Exception as error:  # every storage has errors of its own
             if attempt == TRIES or isinstance(error, _HOPELESS):
                 said = " ".join((getattr(error, "strerror", None) or str(error) or type(error).__name__).split())[:300]
+                if isinstance(error, FileNotFoundError) and is_url(said):  # some storages say the address alone
+                    said = "no such file"
                 raise ImageError(f"cannot be read: {said}") from error
             time.sleep(_WAIT * 2 ** (attempt - 1) * random.uniform(0.5, 1))  # noqa: S311  # no secret
     raise AssertionError

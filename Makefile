@@ -33,7 +33,7 @@ lint: $(VENV)/.dev  ## Check style, types and the architecture's import contract
 
 # Goes on when a bar is missed, or when a part lacks its data or a browser; the status tells of it at the end.
 BENCHMARKS := benchmarks benchmarks.same_weights benchmarks.peers benchmarks.peers_doc benchmarks.growth \
-	benchmarks.lists_recall benchmarks.scale
+	benchmarks.lists_recall benchmarks.cluster benchmarks.lance_kinds benchmarks.scale
 
 bench: $(VENV)/.bench  ## Measure speed and memory against named peers (tens of minutes); results go to benchmarks/results
 	@status=0; for part in $(BENCHMARKS); do echo "$$part"; $(BIN)/python -m $$part || status=1; done; exit $$status
@@ -100,7 +100,7 @@ $(VENV)/.faults: pyproject.toml | $(BIN)/python
 	@touch $@
 
 $(VENV)/.bench: pyproject.toml | $(BIN)/python
-	$(PIP) install -q -e ".[bench,fast,demo,web,test]"
+	$(PIP) install -q -e ".[bench,fast,demo,web,test,ray]"
 	@touch $@
 
 $(TRAINING)/.ready: training/requirements.txt training/requirements-weights.txt pyproject.toml

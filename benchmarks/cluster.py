@@ -11,6 +11,7 @@ import os
 import shutil
 import statistics
 import time
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ _ROWS, _DIM, _QUERIES = 100_000, 384, 50
 def main() -> None:
     """Measure both and write what was found."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.cluster", description=__doc__)
-    parser.add_argument("--work", type=Path, default=Path("/tmp/wordsight-bench"))
+    parser.add_argument("--work", type=Path, default=ROOT / "benchmarks" / ".work")
     parser.add_argument("--photos", type=int, default=6000)
     parser.add_argument("--rows", type=int, default=_ROWS)
     parser.add_argument("--repeats", type=int, default=3)
@@ -41,6 +42,7 @@ def main() -> None:
     about = machine()
     result = Result("cluster", "Ray on two nodes of this machine, and the index of a store")
     result.setting = {"photos": given.photos, "size": f"{_SIZE[0]} x {_SIZE[1]}", "encoder": "mini", "rows": given.rows}
+    result.setting |= {name: version(name) for name in ("ray", "pylance")}
     _jobs(result, given.work, given.photos, given.repeats)
     _index(result, given.work, given.rows)
     write_json(result, ROOT / "benchmarks" / "results" / "cluster.json", command=_COMMAND, about=about)

@@ -13,6 +13,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,7 @@ def main() -> None:
     result.setting = {
         **{"rows": given.rows, "dim": vectors.shape[1], "queries": len(queries), "top": _TOP},
         "vectors": (data / "label").read_text(),
+        "pylance": version("pylance"),
     }
     truth = _truth(vectors, depth, queries)
     for kind in KINDS:

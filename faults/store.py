@@ -23,10 +23,12 @@ from collections.abc import Callable
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from benchmarks import report
+from faults import store_doc
 from faults.cluster import Driver, Nodes, check, nodes, picture, wait_for_rows
 from faults.s3 import Server, running
 
@@ -273,12 +275,16 @@ def _write(results: dict[str, Any], pictures: int) -> None:
         "title": "Faults of a store and of the jobs that fill it",
         "date": datetime.now(UTC).isoformat(timespec="minutes"),
         "command": "python -m faults.store",
-        "setting": {"pictures": pictures, "unreadable": -(-pictures // 20), "nodes": "a head and 2 of one CPU each"},
+        "setting": {
+            **{"pictures": pictures, "unreadable": -(-pictures // 20), "nodes": "a head and 2 of one CPU each"},
+            **{name: version(name) for name in ("ray", "pylance", "moto")},
+        },
         "machine": report.machine(),
         "versions": report.versions(),
         "scenarios": results,
     }
     RESULTS.write_text(json.dumps(document, indent=1) + "\n")
+    store_doc.write(document)
 
 
 def _checked(place: Place, store: str) -> dict[str, Any]:

@@ -42,7 +42,6 @@ class Config:
 
     folders: tuple[Path, ...] = ()
     catalog: Path | None = None
-    store: str | None = None
     encoders: tuple[str, ...] = ("mini",)
     reports: Path | None = None
     host: str = "127.0.0.1"
@@ -50,6 +49,7 @@ class Config:
     token: str | None = None
     names: tuple[str, ...] = ()
     threads: int = 2
+    store: str | None = None
     limits: Limits = field(default_factory=Limits)
 
     @property

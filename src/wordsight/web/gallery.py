@@ -66,8 +66,11 @@ class Gallery(Protocol):
     def serves(self, folder: Path) -> bool:
         """Return whether photos may be below a folder; a name is compared, no disk is asked."""
 
+    def fingerprints(self) -> set[str]:
+        """Return those of the encoders that there are vectors of."""
+
     def held(self) -> list[Held]:
-        """Return the encoders that there are vectors of."""
+        """Return these encoders with the number of their vectors, which takes longer."""
 
     def count(self, filters: Filters) -> int:
         """Return how many photos pass."""

@@ -62,8 +62,12 @@ class CatalogueGallery:
         """Return whether a folder is or lies in an indexed one."""
         return any(folder.is_relative_to(root) for root in self.roots())
 
+    def fingerprints(self) -> set[str]:
+        """Return those of the encoders that there are vectors of."""
+        return {row.fingerprint for row in self.catalogue.encoders()}
+
     def held(self) -> list[Held]:
-        """Return the encoders that there are vectors of."""
+        """Return these encoders with the number of their vectors."""
         return [Held(row.name, row.fingerprint, self.catalogue.vector_count(row)) for row in self.catalogue.encoders()]
 
     def count(self, filters: Filters) -> int:

@@ -64,6 +64,10 @@ class StoreGallery:
         """Return whether the folder is named in whole: conditions only compare it with addresses."""
         return folder.is_absolute()
 
+    def fingerprints(self) -> set[str]:
+        """Return that of the one encoder."""
+        return {self._library.store.header.fingerprint}
+
     def held(self) -> list[Held]:
         """Return the one encoder."""
         header = self._library.store.header

@@ -86,7 +86,7 @@ def _status(service: Service) -> dict[str, Any]:
 
 def _encoders(service: Service) -> list[dict[str, Any]]:
     try:
-        stored = {one.fingerprint for one in service.gallery.held()}
+        stored = service.gallery.fingerprints()
     except CatalogueError:
         stored = set()
     return [

@@ -115,7 +115,7 @@ class Service:
     def is_indexed(self) -> bool:
         """Whether searches can be answered for all folders that are served."""
         try:
-            return bool(self.gallery.held()) and all(map(self.gallery.serves, self.folders))
+            return bool(self.gallery.fingerprints()) and all(map(self.gallery.serves, self.folders))
         except CatalogueError:
             return False
 

@@ -185,11 +185,11 @@ def test_metrics_count_routes_not_photos(served: Served) -> None:
 
 
 def test_counts_are_kept_until_the_catalogue_changes(served: Served, monkeypatch) -> None:
-    from wordsight.web import routes_search
+    from wordsight.library import facets
 
     asked: list[object] = []
-    plain = routes_search.count
-    monkeypatch.setattr(routes_search, "count", lambda *given: asked.append(given[1]) or plain(*given))
+    plain = facets.facets
+    monkeypatch.setattr(facets, "facets", lambda *given: asked.append(given[1]) or plain(*given))
     for _ in range(6):  # two threads
         assert served.client.get("/api/facets")["photos"] == 8
     assert 1 <= len(asked) <= 2

@@ -103,8 +103,7 @@ class Service:
 
     def roots(self) -> tuple[Path, ...]:
         """Return the indexed folders that are served."""
-        roots = self.gallery.roots()
-        return self.folders or tuple(roots)
+        return self.folders or tuple(self.gallery.roots())
 
     def serves(self, folder: Path) -> bool:
         """Return whether photos below a folder may be shown: a name is compared, no disk is asked."""

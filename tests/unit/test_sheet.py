@@ -168,7 +168,7 @@ def test_the_file_appears_complete_or_not_at_all(
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("wordsight.cli.sheet.open_image", stop)
+    monkeypatch.setattr("wordsight.images.read", stop)
     with pytest.raises(KeyboardInterrupt):
         write_sheet(answer, file)
     assert [(p.name, p.read_text()) for p in file.parent.iterdir()] == [("sheet.html", "before")]

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from wordsight.scale.storage import file_system
 from wordsight.scale.store import Store
 
 _MEMORY = 100 << 20  # bytes of each node's object store
+_STARTS = 4
 _COMMAND = [sys.executable, "-m", "wordsight", "index"]
 
 
@@ -40,13 +41,13 @@ class Nodes:
         from ray.cluster_utils import Cluster
 
         head = {"num_cpus": 0, "object_store_memory": _MEMORY, "include_dashboard": False}
-        self._cluster = Cluster(initialize_head=True, head_node_args=head)
+        self._cluster = _patiently(lambda: Cluster(initialize_head=True, head_node_args=head))
         self.workers = [self.add() for _ in range(count)]
         self.address = self._cluster.address
 
     def add(self) -> Any:
         """Start one more."""
-        return self._cluster.add_node(num_cpus=1, object_store_memory=_MEMORY)
+        return _patiently(lambda: self._cluster.add_node(num_cpus=1, object_store_memory=_MEMORY))
 
     def remove(self) -> None:
         """Take one away without warning."""
@@ -151,6 +152,17 @@ def orphan_files(table: Any) -> list[str]:
         if kind == "_indices" and name.partition("/")[0] not in folders:
             found.append(str(file))
     return found
+
+
+def _patiently(start: Callable[[], Any]) -> Any:
+    """Return what ``start`` starts: Ray gives a node 30 s for that, and a machine that does other work takes longer."""
+    for _ in range(_STARTS - 1):
+        try:
+            return start()
+        except Exception as error:
+            if "timed out" not in str(error):
+                raise
+    return start()
 
 
 def _raylets(node: Any) -> list[Any]:

@@ -8,6 +8,7 @@ Needs the extra ``scale``. Writes benchmarks/results/lance_kinds.json.
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import statistics
 import time
@@ -20,11 +21,13 @@ from typing import Any
 import numpy as np
 
 from benchmarks.peers import SHARES, prepare
-from benchmarks.report import ROOT, Bar, Result, machine, write_json, write_table
+from benchmarks.report import ROOT, Bar, Result, machine, write_json
 from wordsight.index import ExactIndex
 from wordsight.types import Embeddings, Metric, RowIds
 
 _COMMAND = "python -m benchmarks.lance_kinds"
+_OURS = "what a store does"
+_BEGIN, _END = f"<!-- begin lance_kinds: written by `{_COMMAND}` -->", "<!-- end lance_kinds -->"
 _TOP = 10
 _REPEATS = 3
 
@@ -75,7 +78,7 @@ def main() -> None:
     if not given.dry:
         file = ROOT / "benchmarks" / "results" / "lance_kinds.json"
         write_json(result, file, command=_COMMAND, about=about)
-        write_table(file, ROOT / "docs" / "store.md")
+        write_page(json.loads(file.read_text()))
 
 
 def _truth(vectors: Embeddings, depth: np.ndarray, queries: Embeddings) -> dict[int, RowIds]:
@@ -136,7 +139,7 @@ def _ours(result: Result, folder: Path, data: tuple[Any, Any, Any], truth: dict[
     def ask(query: np.ndarray, least: int) -> RowIds:
         return index.search(query[None], _TOP, where=f"depth >= {least}" if least else None).ids[0]
 
-    _measured(result, "what a store does", ask, queries, truth, Bar(">=", 0.95))
+    _measured(result, _OURS, ask, queries, truth, Bar(">=", 0.95))
 
 
 def _measured(
@@ -160,6 +163,36 @@ def _measured(
         result.raw[f"{name}, {told}, ms"] = [round(each * 1e3, 3) for each in seconds]
         result.add(f"{name}: recall@{_TOP}, {told}", statistics.fmean(recalls), "", bar)
         result.add(f"{name}: a query, {told}", statistics.median(seconds) * 1e3, "ms")
+
+
+def write_page(document: dict[str, Any], page: Path = ROOT / "docs" / "store.md") -> None:
+    """Put a table of the results between the page's two markers: a line a kind."""
+    before, rest = page.read_text().split(_BEGIN, 1)
+    page.write_text(f"{before}{_BEGIN}\n{_lines(document)}\n{_END}{rest.split(_END, 1)[1]}")
+
+
+def _lines(document: dict[str, Any]) -> str:
+    values = {figure["name"]: figure["value"] for figure in document["figures"]}
+    filters = ["no filter", *(f"a filter that keeps {share:.1%}" for share in SHARES.values() if share < 1)]
+    lines = ["| kind | built in | on the disk | recall@10: all, 50 %, 2 %, 0.1 % | a query: all, 50 %, 2 %, 0.1 % |"]
+    lines += ["|---|---:|---:|---|---|"]
+    for name in (*(kind.name for kind in KINDS), _OURS):
+        made = [
+            f"{values[f'{name}: {what}']:.3g} {unit}"
+            for what, unit in (("building it", "s"), ("on the disk", "MB"))
+            if f"{name}: {what}" in values
+        ] or ["", ""]
+        recalls = ", ".join(f"{values[f'{name}: recall@{_TOP}, {told}']:.3f}" for told in filters)
+        times = ", ".join(f"{values[f'{name}: a query, {told}']:.3g}" for told in filters)
+        lines.append(f"| {name} | {made[0]} | {made[1]} | {recalls} | {times} ms |")
+    about, setting = document["machine"], document["setting"]
+    lines += [
+        "",
+        f"`{document['command']}`: {setting['rows']:,} rows of {setting['dim']} dimensions ({setting['vectors']}), "
+        f"{setting['queries']} queries; {about['processor']}, {about['cores']} cores, pylance {setting['pylance']}, "
+        f"{document['date'][:10]}. All repeats: `benchmarks/results/lance_kinds.json`.",
+    ]
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

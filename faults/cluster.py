@@ -42,12 +42,19 @@ class Nodes:
 
         head = {"num_cpus": 0, "object_store_memory": _MEMORY, "include_dashboard": False}
         self._cluster = _patiently(lambda: Cluster(initialize_head=True, head_node_args=head))
-        self.workers = [self.add() for _ in range(count)]
+        self._count = count
+        self.workers: list[Any] = []
         self.address = self._cluster.address
+        self.restore()
 
     def add(self) -> Any:
         """Start one more."""
         return _patiently(lambda: self._cluster.add_node(num_cpus=1, object_store_memory=_MEMORY))
+
+    def restore(self) -> None:
+        """Start nodes until there are as many as at first."""
+        while len(self.workers) < self._count:
+            self.workers.append(self.add())
 
     def remove(self) -> None:
         """Take one away without warning."""

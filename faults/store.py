@@ -246,21 +246,25 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m faults.store", description=__doc__)
     parser.add_argument("--only", nargs="+", choices=SCENARIOS, help="these; all unless told")
     parser.add_argument("--pictures", type=int, default=600)
+    parser.add_argument("--resume", action="store_true", help="leave out what passed before")
     given = parser.parse_args()
     results = json.loads(RESULTS.read_text())["scenarios"] if RESULTS.is_file() else {}
-    failed = False
-    with place_of(given.pictures) as place:
-        for name in given.only or SCENARIOS:
+    passed = {name for name, found in results.items() if found["passed"]} if given.resume else set()
+    failed, cluster = False, None
+    with place_of(given.pictures) as place, ExitStack() as started:
+        for name in (name for name in given.only or SCENARIOS if name not in passed):
             begun = time.monotonic()
             try:
-                with nodes(2) as cluster:
-                    found = {"passed": True, **SCENARIOS[name](place, cluster)}
+                cluster = cluster or started.enter_context(nodes(2))
+                cluster.restore()
+                found = {"passed": True, **SCENARIOS[name](place, cluster)}
             except PermissionError as error:
                 found = {"passed": None, "skipped": str(error)}
             except Exception as error:
                 traceback.print_exc()
                 found = {"passed": False, "error": repr(error)[:1000]}
-                failed = True
+                failed, cluster = True, None
+                started.close()  # whatever state that cluster is in: the next gets another
             place.server.faults()
             seconds = round(time.monotonic() - begun, 1)
             results[name] = found | {"seconds": seconds, "date": f"{datetime.now(UTC):%Y-%m-%d}"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import tarfile
 import threading
@@ -14,7 +15,7 @@ import pytest
 
 pytest.importorskip("lance", reason='needs the extra "scale"')
 
-from wordsight.errors import BadInput
+from wordsight.errors import BadInput, ImageError
 from wordsight.scale.contents import Contents
 from wordsight.scale.items import PIECE, Item, Known, Shard, Task
 from wordsight.scale.job import fill
@@ -135,7 +136,8 @@ def plain_server(tmp_path: Path) -> Iterator[str]:
 def test_servers_without_ranges(tmp_path: Path, encoder, plain_server: str) -> None:
     members = {f"deep/{n:04}.png": png("red", "blue", size=20 + n) for n in range(PIECE + 20)}
     shard(tmp_path / "www" / "0.tar", members)
-    (tmp_path / "www" / "one.png").write_bytes(png("green"))
+    large = png("green") + bytes(3_000_000)  # comes in many parts
+    (tmp_path / "www" / "one.png").write_bytes(large)
     (tmp_path / "www" / "list.csv").write_text("url\none.png\nnone.png\n")
     sources = [f"{plain_server}/0.tar", f"{plain_server}/list.csv"]
     report = fill(str(tmp_path / "s"), sources, encoder, LocalRunner(encoder, 2))
@@ -144,8 +146,35 @@ def test_servers_without_ranges(tmp_path: Path, encoder, plain_server: str) -> N
     assert [reason for _, _, reason, _ in store.skipped()] == ["cannot be read: no such file"]
     contents = Contents()
     for record in reversed([record for batch in store.records() for record in batch]):
-        want = members.get(record.address.removeprefix(f"{plain_server}/0.tar/"), png("green"))
+        want = members.get(record.address.removeprefix(f"{plain_server}/0.tar/"), large)
         assert contents.read(record.address, record.sha256, record.bytes) == want
+
+
+def test_a_shard_that_was_written_anew_is_looked_through_again(tmp_path: Path) -> None:
+    members = {f"{n}.png": png("red", size=20 + n) for n in range(4)}
+    file = shard(tmp_path / "0.TAR", members)
+    contents = Contents()
+
+    def read(name: str) -> bytes:
+        return contents.read(f"{file}/{name}", hashlib.sha256(members[name]).hexdigest(), len(members[name]))
+
+    assert read("2.png") == members["2.png"]
+    shard(file, dict(reversed(members.items())))
+    assert [read(name) for name in members] == list(members.values())
+    shard(file, {"2.png": members["1.png"]})
+    with pytest.raises(ImageError, match=r"0\.TAR/2\.png': it is not what was indexed any more"):
+        read("2.png")
+
+
+def test_a_folder_may_be_called_tar(tmp_path: Path) -> None:
+    import fsspec
+
+    data = png("red")
+    (tmp_path / "a.tar").mkdir()
+    (tmp_path / "a.tar" / "red.png").write_bytes(data)
+    fsspec.filesystem("memory").pipe("/odd/a.tar/red.png", data)
+    for address in (str(tmp_path / "a.tar" / "red.png"), "memory://odd/a.tar/red.png"):
+        assert Contents().read(address, hashlib.sha256(data).hexdigest(), len(data)) == data
 
 
 def test_any_storage_that_fsspec_knows(tmp_path: Path, encoder) -> None:
@@ -183,7 +212,6 @@ def test_a_folder_that_cannot_be_listed_is_told(photos: Path, monkeypatch) -> No
 
 
 def test_storages_that_fail_now_and_then_are_asked_again(monkeypatch) -> None:
-    from wordsight.errors import ImageError
     from wordsight.scale import storage
 
     monkeypatch.setattr(storage, "_WAIT", 0.001)

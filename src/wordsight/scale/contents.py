@@ -13,6 +13,7 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from wordsight.errors import ImageError
 from wordsight.scale import storage
@@ -22,6 +23,7 @@ LARGEST = 200_000_000
 
 _SHARDS = 32  # whose members' places are remembered
 _TAR = ".tar/"
+_CHANGED = "it is not what was indexed any more: index it again"
 
 
 @dataclass(slots=True)
@@ -50,17 +52,26 @@ class Contents:
         if size > self._most:
             raise ImageError(f"{address!r}: too large to be shown: {size:,} bytes; the limit is {self._most:,}")
         try:
-            data = self._bytes(address, size)
+            data = self._bytes(address, size, sha256)
         except ImageError as error:
             raise ImageError(f"{address!r}: {error.reason.removeprefix(f'{address!r}: ')}") from error
-        if len(data) != size or hashlib.sha256(data).hexdigest() != sha256:
-            raise ImageError(f"{address!r}: it is not what was indexed any more: index it again")
+        if not _is(data, sha256):
+            raise ImageError(f"{address!r}: {_CHANGED}")
         return data
 
-    def _bytes(self, address: str, size: int) -> bytes:
-        if _TAR in address and (storage.is_url(address) or not os.path.lexists(address)):
-            shard, _, member = address.partition(_TAR)
-            return storage.tried(lambda: self._member(f"{shard}.tar", member, size))
+    def _bytes(self, address: str, size: int, sha256: str) -> bytes:
+        shard, member = _parts(address)
+        if shard and (storage.is_url(address) or not os.path.lexists(address)):
+            try:
+                data = storage.tried(lambda: self._member(shard, member, size))
+                if not _is(data, sha256):  # the shard may have been written anew: look where its members are now
+                    with self._lock:
+                        self._shards.pop(shard, None)
+                    data = storage.tried(lambda: self._member(shard, member, size))
+                return data
+            except ImageError:
+                if not storage.is_url(address) or _is_there(shard):
+                    raise
         return storage.tried(lambda: _read(address, size))
 
     def _member(self, url: str, name: str, size: int) -> bytes:
@@ -74,10 +85,26 @@ class Contents:
                 _look_further(url, shard, name)
             found = shard.members.get(name)
         if found is None:
-            raise ImageError("it is not in its shard any more: index it again")
+            raise ImageError(_CHANGED)
         start, there = found
         with storage.open_stream(url, start) as stream:
-            return stream.read(min(size, there))
+            return _up_to(stream, min(size, there))
+
+
+def _is(data: bytes, sha256: str) -> bool:
+    return hashlib.sha256(data).hexdigest() == sha256
+
+
+def _parts(address: str) -> tuple[str, str]:
+    """Return the shard that an address may lie in, and its name there; empty where it lies in none."""
+    cut = address.lower().find(_TAR) + len(_TAR)
+    return ("", address) if cut < len(_TAR) else (address[: cut - 1], address[cut:])
+
+
+def _is_there(url: str) -> bool:
+    """Return whether a URL is that of a file: a folder, too, may be called something.tar."""
+    system, path = storage.file_system(url)
+    return bool(system.isfile(path))
 
 
 def _look_further(url: str, shard: _Shard, wanted: str) -> None:
@@ -102,9 +129,18 @@ def _read(address: str, size: int) -> bytes:
     if storage.is_url(address):
         system, path = storage.file_system(address)
         with system.open(path, "rb") as stream:
-            return bytes(stream.read(size + 1))
+            return _up_to(stream, size + 1)
     from wordsight.images import read_bytes
 
     if Path(address).stat().st_size != size:
-        raise ImageError("it is not what was indexed any more: index it again")
+        raise ImageError(_CHANGED)
     return read_bytes(Path(address))
+
+
+def _up_to(stream: IO[bytes], size: int) -> bytes:
+    """Return so many bytes, or those that there are; a stream gives what has come by now, which may be fewer."""
+    parts, left = [], size
+    while left and (part := stream.read(left)):
+        parts.append(part)
+        left -= len(part)
+    return b"".join(parts)

@@ -76,9 +76,10 @@ class FakeActor:
 class FakeRay(ModuleType):
     exceptions = SimpleNamespace(RayTaskError=TaskFailed)
 
-    def __init__(self, nodes: int, worker: Any, seed: int = 0, trouble: float = 0.0) -> None:
+    def __init__(self, nodes: int, worker: Any, seed: int = 0, trouble: float = 0.0, gpus: float = 0.0) -> None:
         super().__init__("ray")
-        self.nodes, self.worker, self.now = nodes, worker, 0.0
+        self.nodes, self.worker, self.now, self.gpus = nodes, worker, 0.0, gpus
+        self.options: list[dict[str, Any]] = []
         self.actors: list[FakeActor] = []
         self._random = random.Random(seed)
         self._trouble = trouble
@@ -95,9 +96,11 @@ class FakeRay(ModuleType):
         return value
 
     def cluster_resources(self) -> dict[str, float]:
-        return {"CPU": float(self.nodes)}
+        return {"CPU": float(self.nodes)} | ({"GPU": self.gpus} if self.gpus else {})
 
-    def remote(self, **_: Any) -> Any:
+    def remote(self, **options: Any) -> Any:
+        self.options.append(options)
+
         def made(*_: Any) -> FakeActor:
             self.actors.append(FakeActor(self))
             return self.actors[-1]
@@ -148,7 +151,7 @@ def worker(task: Task, known: Known) -> Done:
 def play(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Return a function that runs tasks on a played cluster; it returns the outcomes and the cluster."""
 
-    def run(tasks: list[Task], nodes: int = 3, **options: Any) -> tuple[list[Outcome], FakeRay]:
+    def run(tasks: list[Task], nodes: int = 3, share: float = 0.0, **options: Any) -> tuple[list[Outcome], FakeRay]:
         ray = FakeRay(nodes, worker, **options)
         monkeypatch.setitem(sys.modules, "ray", ray)
         for name in MODULES:
@@ -156,7 +159,7 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         module = import_module("wordsight.scale.ray_runner")
         clock = SimpleNamespace(monotonic=lambda: ray.now, sleep=lambda seconds: setattr(ray, "now", ray.now + seconds))
         monkeypatch.setattr(sys.modules["wordsight.scale.ray_pool"], "time", clock)
-        runner = module.RayRunner("colours", "fingerprint")
+        runner = module.RayRunner("colours", "fingerprint", gpus=share)
         outcomes = [one for some in runner.run(iter(tasks), Known.nothing()) for one in some]
         return outcomes, ray
 
@@ -213,6 +216,15 @@ def test_random_deaths_and_freezes_lose_nothing(play, seed: int) -> None:
 def test_a_cluster_without_room_is_an_error(play) -> None:
     with pytest.raises(StoreError, match="Ray gave no worker within 360 s"):
         play(pieces(["1"]), nodes=0)
+
+
+def test_each_worker_gets_its_share_of_the_gpus(play) -> None:
+    outcomes, ray = play(pieces([str(number) for number in range(64)]), nodes=8, gpus=1.0, share=0.25)
+    assert len(outcomes) == 64
+    assert len(ray.actors) == 4  # eight processors, but a GPU for four
+    assert all(options["num_gpus"] == 0.25 and options["num_cpus"] == 1 for options in ray.options)
+    _, ray = play(pieces(["1"]))
+    assert all("num_gpus" not in options for options in ray.options)
 
 
 def test_listing_may_take_long(play) -> None:

@@ -34,7 +34,7 @@ def main() -> None:
     """Measure both and write what was found."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.cluster", description=__doc__)
     parser.add_argument("--work", type=Path, default=ROOT / "benchmarks" / ".work")
-    parser.add_argument("--photos", type=int, default=6000)
+    parser.add_argument("--photos", type=int, default=4000)
     parser.add_argument("--rows", type=int, default=_ROWS)
     parser.add_argument("--repeats", type=int, default=3)
     given = parser.parse_args()

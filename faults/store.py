@@ -88,7 +88,7 @@ def kill_worker_under_load(place: Place, cluster: Nodes) -> dict[str, Any]:
 def freeze_worker(place: Place, cluster: Nodes) -> dict[str, Any]:
     """Stop a worker without ending it: nothing answers any more, and no connection breaks."""
     store = place.store()
-    driver = Driver(cluster.address, place.source, store, setup=[sys.executable, "-m", "faults.patient", "20"])
+    driver = Driver(cluster.address, place.source, store, setup=[sys.executable, "-m", "faults.patient", "60"])
     while not (actors := cluster.actors()):
         time.sleep(0.1)
     time.sleep(1.5)

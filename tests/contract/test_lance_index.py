@@ -39,7 +39,7 @@ def rows() -> tuple[np.ndarray, np.ndarray]:
 
 def test_approximate_and_filtered_search_find_what_exact_search_finds(tmp_path: Path, rows, monkeypatch) -> None:
     ids, vectors = rows
-    monkeypatch.setattr("wordsight.index.lance.EXACT_BELOW", 1_000)  # so that half of the rows are searched by codes
+    monkeypatch.setattr("wordsight.index.lance.WHOLE_BELOW", 1_000)  # so that half of the rows are searched by codes
     index = opened(tmp_path / "t.lance", 32, Metric.COSINE)
     index.add(ids, vectors)
     index.optimize(index_from=5_000)

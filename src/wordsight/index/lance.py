@@ -1,8 +1,9 @@
 """A vector index that lives in a Lance table: on disk or in an object storage, larger than memory, shared by readers.
 
 Lance finds the candidates: by scanning while there are few rows, else with IVF and RaBitQ codes, always refined with
-the stored vectors (without that, recall fell to a half in our trials). The scores are then computed here from the
-stored half-precision vectors, so they are those that every other index gives.
+the stored vectors: without that, recall fell to a half in our trials. Of Lance's kinds it was the quickest at full
+recall (benchmarks/lance_kinds.py). The scores are then computed here from the stored half-precision vectors, so they
+are those that every other index gives.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from wordsight.types import Embeddings, Metric, Neighbours, RowIds
 INDEX_FROM = 50_000
 """Rows from which an approximate index is built: a scan of fewer takes some 50 ms."""
 
-EXACT_BELOW = 50_000
-"""A filter that keeps at most so many rows is answered exactly: the codes of the wrong rows are not even read."""
+WHOLE_BELOW = 50_000
+"""A filter that keeps at most so many rows is looked for in all partitions: few of its rows may be in the nearest."""
 
 REFINE = 10
 """Candidates whose stored vectors are compared, as a multiple of the hits wanted."""
@@ -92,24 +93,23 @@ class LanceIndex:
         empty = Neighbours(np.empty((len(queries), width), np.int64), np.empty((len(queries), width), np.float32))
         if not width or not len(queries):
             return empty
-        exact = total <= (EXACT_BELOW if condition is not None else 0) or "vector" not in self.table.indexed()
-        rows = [self._one(query, width, condition, exact=exact) for query in np.asarray(queries, np.float32)]
+        parts = partitions(self.table.count()) if "vector" in self.table.indexed() else 0
+        probed = parts if condition is not None and total <= WHOLE_BELOW else min(parts, probes(parts))
+        rows = [self._one(query, width, condition, probed) for query in np.asarray(queries, np.float32)]
         return Neighbours(np.concatenate([row.ids for row in rows]), np.concatenate([row.scores for row in rows]))
 
-    def _one(self, query: NDArray[np.float32], width: int, condition: str | None, *, exact: bool) -> Neighbours:
-        found = self._candidates(query, width, condition, exact=exact)
+    def _one(self, query: NDArray[np.float32], width: int, condition: str | None, probed: int) -> Neighbours:
+        found = self._candidates(query, width, condition, probed)
         if len(found) < width:  # the partitions that were probed hold too few rows that pass
-            found = self._candidates(query, width, condition, exact=True)
+            found = self._candidates(query, width, condition, 0)
         vectors = matrix(found["vector"], self.dim)
         scores = similarity(to_half(query[None]), vectors, self.metric)
         return best(found["id"].to_numpy(), scores, width)
 
-    def _candidates(self, query: NDArray[np.float32], width: int, condition: str | None, *, exact: bool) -> pa.Table:
+    def _candidates(self, query: NDArray[np.float32], width: int, condition: str | None, probed: int) -> pa.Table:
+        """Return the candidates of so many partitions; of none: by a scan of all rows."""
         nearest = {"column": "vector", "q": query, "k": width, "metric": _METRICS[self.metric]}
-        if exact:
-            nearest["use_index"] = False
-        else:
-            nearest |= {"minimum_nprobes": probes(partitions(self.table.count())), "refine_factor": REFINE}
+        nearest |= {"minimum_nprobes": probed, "refine_factor": REFINE} if probed else {"use_index": False}
         with told(f"searching {self.table.url}"):
             return self.table.dataset.to_table(
                 columns=["id", "vector", "_distance"], nearest=nearest, filter=condition, prefilter=True

@@ -164,7 +164,8 @@ def full_disk(place: Place, cluster: Nodes) -> dict[str, Any]:
             assert "Traceback" not in err
             subprocess.run(["mount", "-o", "remount,size=50m", folder], check=True)
             told = Driver(cluster.address, place.source, store).wait(_LIMIT)
-            return {"said": err.strip().splitlines()[-1].replace(folder, "DISK")[:160], "reported": told, **_checked(place, store)}
+            said = err.strip().splitlines()[-1].replace(folder, "DISK")[:160]
+            return {"said": said, "reported": told, **_checked(place, store)}
         finally:
             subprocess.run(["umount", folder], check=False)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -199,3 +201,47 @@ def test_uploads_are_forgotten_beyond_a_number(serve) -> None:
     sent = [served.client.upload(picture(name)) for name in list(COLOURS)[:3]]
     assert [served.ask("GET", f"/api/pictures/{one}").json.get("upload") for one in sent[1:]] == [True, True]
     assert served.service.uploads.find(sent[0]) is None
+
+
+def test_large_thumbnails_make_room_first(tmp_path: Path) -> None:
+    from wordsight.web.thumbnails import Thumbnails
+
+    cache = Thumbnails(tmp_path / "t", most=20_000)
+    stream = io.BytesIO()
+    noise = np.random.default_rng(0).integers(0, 255, (60, 60, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(stream, "PNG")
+    cache.make("0" * 64, 320, stream.getvalue())
+    for number in range(1, 20):
+        cache.make(f"{number:064x}", 2560, stream.getvalue())
+    assert cache.find("0" * 64, 320) is not None  # the oldest, but small
+    assert cache.find(f"{1:064x}", 2560) is None
+
+
+def test_the_first_thumbnail_is_begun_with_the_answer(serve) -> None:
+    served = serve(ahead=False)
+    first = served.ask("GET", "/api/search?q=red&row=210").json["hits"][0]["sha256"]
+    deadline = time.monotonic() + 10
+    while not served.service.thumbnails.has(first, 320):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert len(list(served.service.location.rglob("*.webp"))) == 1
+    for wrong in (0, -1, 2_561, "tall"):
+        assert served.ask("GET", f"/api/search?q=red&row={wrong}").status == 422
+
+
+def test_a_thumbnail_is_made_once_for_all_who_ask(serve) -> None:
+    served = serve(ahead=False)
+    sha256 = served.sha("/green.png")
+    made = []
+    make = served.service.thumbnails.make
+
+    def slowly(*given):
+        made.append(given[0])
+        time.sleep(0.2)
+        return make(*given)
+
+    served.service.thumbnails.make = slowly
+    with ThreadPoolExecutor(8) as pool:
+        answers = set(pool.map(lambda _: served.ask("GET", f"/api/pictures/{sha256}/thumbnail").data, range(8)))
+    assert len(answers) == 1
+    assert made == [sha256]

@@ -33,6 +33,10 @@ def serve(
     threads: Annotated[
         int | None, typer.Option(min=1, max=64, help="Threads that search, and as many that draw; one a core.")
     ] = None,
+    ahead: Annotated[
+        bool,
+        typer.Option("--thumbnails/--no-thumbnails", help="Make thumbnails ahead, while nobody asks for anything."),
+    ] = True,
     host: Annotated[
         str,
         typer.Option(help="Address to listen at; others than this machine's need the token.", rich_help_panel=_ACCESS),
@@ -76,6 +80,7 @@ def serve(
             token=secret,
             names=tuple(allow_host or ()),
             threads=threads or cores(),
+            ahead=ahead,
         )
         app = create_app(config)
         address = _address(host, port) + (f"/?token={secret}" if secret else "/")

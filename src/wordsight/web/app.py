@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from fastapi import FastAPI, Request
@@ -39,6 +40,7 @@ from wordsight.web.config import Config
 from wordsight.web.gallery import NotServed
 from wordsight.web.guard import Guard
 from wordsight.web.metrics import Metrics
+from wordsight.web.pictures import make_thumbnails
 from wordsight.web.service import Service
 from wordsight.web.work import Overloaded
 
@@ -65,6 +67,8 @@ def create_app(config: Config) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         service.warm()
+        if config.ahead and config.store is None:  # a store may be paid for by what is fetched of it
+            service.ahead.start(partial(make_thumbnails, service))
         try:
             yield
         finally:

@@ -38,6 +38,7 @@ class Config:
     ``folders``: only photos in or below these are shown; none: the whole catalogue. ``encoders``: names as for
     ``registry.load_encoder``, the first is the default. ``token``: what requests must carry; ``None``: nothing.
     ``store``: the place of a store whose photos are served, in place of the catalogue's.
+    ``ahead``: thumbnails are made while nobody asks for anything.
     """
 
     folders: tuple[Path, ...] = ()
@@ -50,6 +51,7 @@ class Config:
     names: tuple[str, ...] = ()
     threads: int = 2
     store: str | None = None
+    ahead: bool = True
     limits: Limits = field(default_factory=Limits)
 
     @property

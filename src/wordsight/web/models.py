@@ -62,6 +62,9 @@ class SearchParams(FilterParams):
     regions: bool = Field(True, description="Rank by parts of photos, too, where the catalogue has them.")
     limit: int = Field(60, ge=1, le=500)
     cursor: str | None = Field(None, max_length=8_000)
+    row: int | None = Field(
+        None, ge=1, le=2_560, description="How high photos will be shown: the thumbnail of the first hit is begun."
+    )
 
 
 class SearchBody(SearchParams):

@@ -9,6 +9,19 @@ from pydantic import BaseModel, Field
 from wordsight.web.models import Digits, Name, Strict, Words
 
 
+class AheadAnswer(BaseModel):
+    """Thumbnails that are made before they are asked for. ``ready``: how many of the ``photos`` have theirs.
+
+    ``failed``: files that have changed since they were indexed, or are gone. ``full``: the cache has no more room.
+    """
+
+    running: bool
+    photos: int
+    ready: int
+    failed: int
+    full: bool
+
+
 class StatusAnswer(BaseModel):
     """What is served. ``indexed``: whether searches can be answered. ``photos`` counts the catalogue's files.
 
@@ -23,6 +36,7 @@ class StatusAnswer(BaseModel):
     photos: int
     encoders: list[str]
     syncing: bool
+    thumbnails: AheadAnswer
     reports: bool
 
 

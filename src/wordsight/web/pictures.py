@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, BinaryIO
 
 from wordsight.errors import ImageError
@@ -78,6 +79,7 @@ def content(service: Service, sha256: str) -> bytes:
 
 def cached_thumbnail(service: Service, sha256: str, side: int) -> bytes | None:
     """Return a thumbnail that is there already; raises ``NotServed``."""
+    service.ahead.asked(side)
     check_served(service, sha256)  # also what is cached is only shown while it belongs to what is served
     known = service.thumbnails.find(sha256, side)
     if known is not None:
@@ -93,6 +95,15 @@ def thumbnail(service: Service, sha256: str, side: int) -> bytes:
     upload = service.uploads.find(sha256)
     if upload is not None:
         return encoded(upload.image, side)
+    known = service.thumbnails.find(sha256, side)
+    if known is not None:
+        return known
     data = service.thumbnails.make(sha256, side, content(service, sha256))
     service.metrics.thumbnails.labels("made").inc()
     return data
+
+
+def make_thumbnails(service: Service, sha256: str, sides: Collection[int]) -> None:
+    """Keep thumbnails of a photo that nobody has asked for yet. Raises ``NotServed`` and ``ImageError``."""
+    service.thumbnails.make_ahead(sha256, sides, content(service, sha256))
+    service.metrics.thumbnails.labels("ahead").inc(len(sides))

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from wordsight.web import explaining, originals, pictures
+from wordsight.web import drawing, explaining, originals, pictures
 from wordsight.web.answers import PROBLEMS, Ascii, Served
 from wordsight.web.models import Digits
 from wordsight.web.models_pictures import ExplainAnswer, ExplainParams, MapParams, PictureAnswer, UploadAnswer
@@ -33,7 +33,7 @@ async def thumbnail(
     tag = f'"{sha256[:32]}-{side}"'
     data = await service.quick.run(pictures.cached_thumbnail, service, sha256, int(side))
     if data is None:  # what is there does not wait behind what is to be made
-        data = await service.slow.run(pictures.thumbnail, service, sha256, int(side))
+        data = await drawing.thumbnail(service, sha256, int(side))
     headers = {**_FOR_EVER, "etag": tag}
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)

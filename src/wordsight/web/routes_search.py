@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from wordsight.library.facets import Facets
-from wordsight.web import searching
+from wordsight.web import drawing, searching
 from wordsight.web.answers import PROBLEMS, Ascii, Served
 from wordsight.web.models import (
     CompareAnswer,
@@ -28,7 +28,7 @@ router = APIRouter(prefix="/api", tags=["search"], responses=PROBLEMS)
 @router.get("/search", response_model=SearchAnswer)
 async def search(service: Served, asked: Annotated[SearchParams, Query()]) -> Response:
     """Search by words, pictures and sums of both; without `q`, all photos, newest first."""
-    return Ascii(await service.quick.run(searching.search, service, asked))
+    return await _search(service, asked)
 
 
 @router.get("/compare", response_model=CompareAnswer)
@@ -46,7 +46,14 @@ async def facets(service: Served, asked: Annotated[FilterParams, Query()]) -> Re
 @router.post("/search", response_model=SearchAnswer)
 async def search_posted(service: Served, asked: SearchBody) -> Response:
     """Search as with GET, or by a vector."""
-    return Ascii(await service.quick.run(searching.search, service, asked))
+    return await _search(service, asked)
+
+
+async def _search(service: Service, asked: SearchParams) -> Response:
+    answer = await service.quick.run(searching.search, service, asked)
+    if asked.row is not None and asked.cursor is None:
+        drawing.begin(service, answer["hits"], asked.row)
+    return Ascii(answer)
 
 
 def _facets(service: Service, asked: FilterParams) -> Facets:

@@ -80,6 +80,7 @@ def _status(service: Service) -> dict[str, Any]:
         "photos": _photos(service),
         "encoders": list(service.encoders),
         "syncing": service.sync.state()["running"],
+        "thumbnails": service.ahead.state(),
         "reports": service.config.reports is not None,
     }
 

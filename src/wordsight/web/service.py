@@ -18,14 +18,15 @@ from wordsight.library.searchable import Searchable
 from wordsight.preference import catalogue_home
 from wordsight.protocols import Encoder
 from wordsight.registry import load_encoder
+from wordsight.web.ahead import Ahead
 from wordsight.web.config import Config
 from wordsight.web.gallery import Gallery
 from wordsight.web.metrics import Metrics
 from wordsight.web.of_catalogue import CatalogueGallery
 from wordsight.web.syncing import Sync
-from wordsight.web.thumbnails import Thumbnails
+from wordsight.web.thumbnails import Thumbnails, warm
 from wordsight.web.uploads import Uploads
-from wordsight.web.work import Workers
+from wordsight.web.work import Shared, Workers
 
 T = TypeVar("T")
 _KEPT = 20  # for each thread
@@ -45,6 +46,7 @@ class Service:
         self.uploads = Uploads(config.limits)
         self.quick = Workers("search", config.threads, config.limits.waiting)
         self.slow = Workers("pictures", config.threads, config.limits.waiting)
+        self.drawing: Shared[bytes] = Shared()
         self.vectors = Recent(500)
         self.explained = Recent(50)
         self._own = threading.local()
@@ -54,10 +56,11 @@ class Service:
             self.gallery.ready()  # a store that is not there is told at once; a catalogue can be made from the page
         self.notes = Notes(self.location)
         self.thumbnails = Thumbnails(self.location / "thumbnails", config.limits.thumbnails_bytes)
+        self.ahead = Ahead(self, self._close_libraries)
         self._warming = threading.Thread(target=self._warm, name="wordsight-warm", daemon=True)
 
     def warm(self) -> None:
-        """Open, beside what else happens, what the first query would wait for: the text sides of the encoders."""
+        """Load, beside what else happens, what the first query would wait for: text sides of encoders, decoders."""
         self._warming.start()
 
     def _warm(self) -> None:
@@ -66,6 +69,7 @@ class Service:
             if text is not None and not self.ending:
                 with suppress(WordsightError):  # whoever asks is told
                     encoder.encode_texts([text])
+        warm()
 
     def encoder(self, name: str | None = None) -> Encoder:
         """Return an encoder by its name, or the default one; raises ``BadInput`` for one that is not served."""
@@ -122,6 +126,7 @@ class Service:
         """Let running work end and close what is open."""
         self.ending = True
         self.sync.close()
+        self.ahead.close()
         if self._warming.is_alive():
             self._warming.join()
         for workers in (self.quick, self.slow):

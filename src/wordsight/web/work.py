@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Coroutine, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
-from typing import ParamSpec, TypeVar
+from typing import Generic, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -14,6 +15,30 @@ T = TypeVar("T")
 
 class Overloaded(Exception):  # noqa: N818  # named for what it is
     """As much waits as may; the client should come again."""
+
+
+class Shared(Generic[T]):
+    """Calls that are made once, however many wait for what they return. Belongs to one event loop."""
+
+    def __init__(self) -> None:
+        self._running: dict[Hashable, asyncio.Task[T]] = {}
+
+    async def run(self, key: Hashable, call: Callable[[], Coroutine[object, object, T]]) -> T:
+        """Return what ``call`` returns, or what one that runs under the same key does."""
+        return await asyncio.shield(self.begin(key, call))  # who no longer waits does not end it for the others
+
+    def begin(self, key: Hashable, call: Callable[[], Coroutine[object, object, T]]) -> asyncio.Task[T]:
+        """Make the call, whether anybody waits for it or not."""
+        task = self._running.get(key)
+        if task is None:
+            task = self._running[key] = asyncio.create_task(call())
+            task.add_done_callback(lambda ended: self._end(key, ended))
+        return task
+
+    def _end(self, key: Hashable, ended: asyncio.Task[T]) -> None:
+        del self._running[key]
+        if not ended.cancelled():
+            ended.exception()  # told to those who wait; asyncio reports it when nobody does
 
 
 class Workers:
@@ -25,11 +50,17 @@ class Workers:
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=f"wordsight-{name}")
         self._taken = 0
+        self._ended = time.monotonic()
 
     @property
     def taken(self) -> int:
         """How many calls run or wait."""
         return self._taken
+
+    @property
+    def idle(self) -> float:
+        """Seconds since the last call ended; 0 while any runs or waits."""
+        return 0.0 if self._taken else time.monotonic() - self._ended
 
     async def run(self, call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what ``call`` returns in one of the threads; raises ``Overloaded`` at once when the queue is full."""
@@ -42,6 +73,7 @@ class Workers:
         return await asyncio.wrap_future(future)
 
     def _leave(self) -> None:
+        self._ended = time.monotonic()
         self._taken -= 1
 
     def close(self, last: Callable[[], object] = lambda: None) -> None:

@@ -18,9 +18,12 @@ export const upload = (file) => ask("/api/uploads", { method: "POST", body: file
 /** The address of a picture as WebP, at most `side` pixels long. */
 export const thumbnail = (sha256, side) => `/api/pictures/${sha256}/thumbnail?side=${side}`;
 
+/** Pixels of this screen to one of the page's; more than two are not seen. */
+export const screenScale = () => Math.min(devicePixelRatio, 2);
+
 /** The smallest thumbnail that fills so many pixels of this screen. */
 export function thumbnailFor(sha256, pixels) {
-  const needed = pixels * Math.min(devicePixelRatio, 2) * 0.9;
+  const needed = pixels * screenScale() * 0.9;
   return thumbnail(sha256, [160, 320, 640, 1280].find((side) => side >= needed) ?? 2560);
 }
 

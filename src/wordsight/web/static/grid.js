@@ -1,14 +1,16 @@
 // <photo-grid>: hits in justified rows. Only what is near the screen is in the document, however many there are.
 
 import { thumbnailFor } from "./api.js";
-import { Rows } from "./layout.js";
+import { rowHeight, Rows } from "./layout.js";
 import { tile } from "./tile.js";
 
 const GAP = 6;
+const FIRST = -2; // photo
 const FIRST_ROW = -1;
 const SCREEN = 0;
 const AHEAD = 1.5; // screens that are drawn beyond the edges
-const LATER = 250; // milliseconds after which that is drawn, at first
+const SOON = 60; // milliseconds that the first photo's row waits for it
+const LATER = 250; // and all the others
 const FETCH = 4; // screens left below when the next page is fetched
 const HEADING = 56;
 const KEYS = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity };
@@ -18,7 +20,7 @@ class PhotoGrid extends HTMLElement {
   #rows = null;
   #tiles = new Map(); // place -> element
   #laid = 0;
-  #reach = FIRST_ROW; // how far it is drawn; grows to AHEAD
+  #reach = FIRST; // how far it is drawn; grows to AHEAD
   #active = 0;
   #marks = { liked: [], disliked: [] };
   #divided = false;
@@ -95,7 +97,7 @@ class PhotoGrid extends HTMLElement {
     Object.assign(this.style, { height: "0px" });
     this.#rows = null;
     this.#laid = 0;
-    this.#reach = FIRST_ROW;
+    this.#reach = FIRST;
     this.#active = 0;
     this.#divided = false;
   }
@@ -113,7 +115,7 @@ class PhotoGrid extends HTMLElement {
   #update() {
     const { hits, answer } = this.#results;
     const narrow = this.clientWidth < 600;
-    this.#rows ??= new Rows(this.clientWidth, narrow ? 130 : 210, narrow ? 4 : GAP);
+    this.#rows ??= new Rows(this.clientWidth, rowHeight(this.clientWidth), narrow ? 4 : GAP);
     const until = this.#divided || !answer?.calibrated ? -1 : firstUnlikely(hits);
     if (until >= this.#laid && isByMatch(hits)) {
       this.#append(hits.slice(this.#laid, until));
@@ -148,15 +150,11 @@ class PhotoGrid extends HTMLElement {
     if (!this.#results || !this.#rows) return;
     const reach = this.#laid ? this.#reach : AHEAD;
     this.ariaBusy = String(reach < AHEAD);
-    // What is seen first comes first: a row's pictures are not kept waiting by those of the screen, nor these by others.
-    if (reach === FIRST_ROW && !this.#tiles.size) {
-      const painted = () => requestAnimationFrame(() => setTimeout(() => this.#widen(SCREEN)));
-      this.addEventListener("load", painted, { once: true, capture: true });
-      setTimeout(() => this.#widen(AHEAD), LATER);
-    }
+    if (reach === FIRST && !this.#tiles.size) this.#stage();
     const top = -this.getBoundingClientRect().top;
-    const bottom = reach === FIRST_ROW ? Math.max(top, 0) + HEADING + 1 : top + innerHeight * (1 + reach);
-    const [first, end] = this.#rows.within(top - innerHeight * Math.max(reach, 0), bottom);
+    const bottom = reach < SCREEN ? Math.max(top, 0) + HEADING + 1 : top + innerHeight * (1 + reach);
+    const [first, until] = this.#rows.within(top - innerHeight * Math.max(reach, 0), bottom);
+    const end = reach === FIRST ? Math.min(first + 1, until) : until;
     for (const [place, element] of this.#tiles) {
       const isActive = place === this.#active && element.contains(document.activeElement);
       if ((place < first || place >= end) && !isActive) {
@@ -170,6 +168,19 @@ class PhotoGrid extends HTMLElement {
     if (reach === AHEAD && !this.#results.done && this.#rows.height - top < innerHeight * FETCH) this.#results.more();
   }
 
+  /** What is seen first comes first: a photo does not wait for its row, nor that for the screen, nor this for others. */
+  #stage() {
+    const rows = this.#rows;
+    const widen = (reach) => rows === this.#rows && this.#widen(reach); // they may be others by then
+    const loaded = () => {
+      widen(FIRST_ROW);
+      requestAnimationFrame(() => setTimeout(widen, 0, SCREEN)); // it is painted
+    };
+    this.addEventListener("load", loaded, { once: true, capture: true });
+    setTimeout(widen, SOON, FIRST_ROW);
+    setTimeout(widen, LATER, AHEAD);
+  }
+
   #widen(reach) {
     if (reach <= this.#reach) return;
     this.#reach = reach;
@@ -179,7 +190,9 @@ class PhotoGrid extends HTMLElement {
   #tile(place) {
     const hit = this.#results.hits[place];
     const box = this.#rows.boxes[place];
-    const element = tile(hit, thumbnailFor(hit.sha256, Math.max(box.width, box.height)));
+    const element = tile(hit, thumbnailFor(hit.sha256, Math.max(box.width, box.height)), {
+      first: this.#reach < SCREEN,
+    });
     element.setAttribute("aria-posinset", place + 1);
     element.setAttribute("aria-setsize", this.#results.done ? this.#results.hits.length : -1);
     Object.assign(element.style, {

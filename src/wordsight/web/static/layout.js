@@ -4,6 +4,9 @@
 const NARROWEST = 0.45;
 const WIDEST = 3.2;
 
+/** About how high rows of photos are on a page so wide. */
+export const rowHeight = (width = innerWidth) => (width < 600 ? 130 : 210);
+
 export class Rows {
   /** `width` to fill, `height` of rows about, `gap` between pictures: pixels. */
   constructor(width, height, gap) {

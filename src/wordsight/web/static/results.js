@@ -1,11 +1,13 @@
 // The hits of one search, fetched page by page as they are needed.
 
-import { get, post } from "./api.js";
+import { get, post, screenScale } from "./api.js";
+import { rowHeight } from "./layout.js";
 
 const FIRST = 60;
 const NEXT = 250;
 const LONG = 4000; // characters of an address: beyond, the same is posted
 const KEPT = 8;
+const NUMBERS = ["limit", "row"];
 const LISTS = ["folder", "type", "liked", "disliked"];
 
 const known = new Map();
@@ -62,6 +64,7 @@ export class Results extends EventTarget {
   #page() {
     const params = new URLSearchParams(this.#params);
     params.set("limit", this.answer ? NEXT : FIRST);
+    if (!this.answer) params.set("row", Math.round(rowHeight() * screenScale()));
     if (this.#cursor) params.set("cursor", this.#cursor);
     return params.toString().length < LONG ? get("/api/search", params) : post("/api/search", asBody(params));
   }
@@ -77,7 +80,7 @@ function asBody(params) {
   const body = {};
   for (const [name, value] of params) {
     if (LISTS.includes(name)) (body[name] ??= []).push(value);
-    else body[name] = name === "limit" ? Number(value) : value;
+    else body[name] = NUMBERS.includes(name) ? Number(value) : value;
   }
   return body;
 }

@@ -47,6 +47,11 @@ function follow(next) {
 }
 
 function answered() {
+  requestAnimationFrame(tell); // the grid hears of it, too, and its pictures are asked for before words are drawn
+}
+
+function tell() {
+  if (location.pathname !== "/" || !results) return;
   draw();
   if (results.answer) announce(plainly(results));
   requestAnimationFrame(() => performance.mark("shown"));

@@ -5,8 +5,9 @@ import { name, percent, score, spoken } from "./format.js";
 import { iconElement } from "./icons.js";
 
 /** The element of a hit. `mark` says what was said of it, `release` ends it and what it loads. */
-export function tile(hit, source) {
-  const picture = make("img", { alt: "", src: source, decoding: "sync", draggable: false });
+export function tile(hit, source, { first = false } = {}) {
+  const fetchPriority = first ? "high" : "auto";
+  const picture = make("img", { alt: "", fetchPriority, src: source, decoding: "sync", draggable: false });
   const link = make("a", { href: changed({ photo: hit.sha256 }), ariaLabel: spoken(hit), className: "photo" }, picture);
   link.setAttribute("aria-keyshortcuts", "Enter U D W");
   const element = make("div", { className: "tile", role: "listitem" }, link, caption(hit));

@@ -38,7 +38,7 @@ export function go(change, { replace = false } = {}) {
 export function visit(address, { replace = false } = {}) {
   if (address !== location.pathname + location.search) {
     if (replace) history.replaceState(history.state, "", address);
-    else history.pushState({ here: true }, "", address); // "back" leads to this page
+    else history.pushState({ from: write(read()) }, "", address); // where "back" leads to
   }
   dispatchEvent(new Event("navigate"));
 }

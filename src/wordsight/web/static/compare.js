@@ -84,6 +84,7 @@ function column({ engine, answer, problem }, columns) {
   return html`<section class="column" aria-label=${engine}>
     <h2>${engine === FUSED ? "Together" : engine} ${answer ? html`<small>${ms(answer.ms.total)}</small>` : nothing}</h2>
     ${problem ? html`<div class="notice">${problem.detail} ${problem.near?.map((label) => html`<button class="chip" @click=${() => go({ q: label })}>${label}</button>`)}</div>` : nothing}
+    ${answer?.notices.map((notice) => html`<p class="notice">${notice}</p>`) ?? nothing}
     ${answer?.nothing_matches ? html`<p class="notice">Probably nothing here matches; these are the nearest.</p>` : nothing}
     ${answer ? html`<ol>${answer.hits.map((hit) => row(hit, engine, columns, engines))}</ol>` : nothing}
   </section>`;

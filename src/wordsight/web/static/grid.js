@@ -140,6 +140,7 @@ class PhotoGrid extends HTMLElement {
     this.#divided = true;
     const heading = document.createElement("p");
     heading.className = "divide";
+    heading.dataset.place = place - 0.5; // between two photos
     heading.setAttribute("role", "listitem");
     heading.textContent = place ? "Less likely from here on" : "The nearest; probably none matches";
     heading.style.transform = `translateY(${this.#rows.heading(HEADING - 8)}px)`;
@@ -162,10 +163,18 @@ class PhotoGrid extends HTMLElement {
         this.#tiles.delete(place);
       }
     }
-    const added = document.createDocumentFragment();
-    for (let place = first; place < end; place++) if (!this.#tiles.has(place)) added.append(this.#tile(place));
-    this.append(added);
+    this.#add(first, end);
     if (reach === AHEAD && !this.#results.done && this.#rows.height - top < innerHeight * FETCH) this.#results.more();
+  }
+
+  /** Put the places that are not there yet between those that are: they are read aloud in this order. */
+  #add(first, end) {
+    let next = this.firstElementChild;
+    for (let place = first; place < end; place++) {
+      if (this.#tiles.has(place)) continue;
+      while (next && next.dataset.place < place) next = next.nextElementSibling;
+      this.insertBefore(this.#tile(place), next);
+    }
   }
 
   /** What is seen first comes first: a photo does not wait for its row, nor that for the screen, nor this for others. */

@@ -2,6 +2,8 @@
 
 import { html } from "./vendor/lit-html.js";
 
+const TOLD_AFTER = 60; // milliseconds: screen readers hear of changes, not of what is there from the start
+
 /** An element for notes, within the dialog that is open: all else is covered by it, and not read aloud. */
 function onTop(id) {
   const element = document.getElementById(id);
@@ -10,9 +12,11 @@ function onTop(id) {
   return element;
 }
 
-/** Tell those who listen; nothing is seen. */
+/** Tell those who listen; nothing is seen. What is told again, or where the element just came to, is a change as well. */
 export function announce(text) {
-  onTop("live").textContent = text;
+  const live = onTop("live");
+  live.textContent = "";
+  setTimeout(() => (live.textContent = text), TOLD_AFTER);
 }
 
 /** Show a note for a while. */

@@ -1,6 +1,6 @@
 // One photo, large: what is known of it, the photos before and after, what can be done, and why it was found.
 
-import { go, read, searchOf } from "./address.js";
+import { changed, go, read, searchOf } from "./address.js";
 import { get, thumbnail } from "./api.js";
 import { mark } from "./feedback.js";
 import * as format from "./format.js";
@@ -51,9 +51,11 @@ function hide(before) {
   document.querySelector("photo-grid")?.focusHit(before);
 }
 
+/** Go back to where the photo was opened, or, when it has changed what is asked, on to what is asked now. */
 function close() {
-  if (history.state?.here) history.back();
-  else go({ photo: "", why: [] }, { replace: true });
+  const closed = { photo: "", why: [] };
+  if (history.state?.from === changed({ ...closed, method: "", opacity: "", threshold: "" })) history.back();
+  else go(closed, { replace: true });
 }
 
 async function load(sha256) {

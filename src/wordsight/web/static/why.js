@@ -6,7 +6,7 @@ import { percent, score } from "./format.js";
 import { draw as drawHeat, valuesOf } from "./heat.js";
 import { icon } from "./icons.js";
 import { encoderOf } from "./service.js";
-import { paused } from "./ui.js";
+import { announce, paused } from "./ui.js";
 import { html, nothing, svg } from "./vendor/lit-html.js";
 
 const OPACITY = 0.7;
@@ -84,15 +84,18 @@ function settings(state, told, redraw) {
 
 function slider(label, value, onInput) {
   return html`<label class="field">${label}
-    <input type="range" min="0" max="1" step="0.05" .value=${value} @input=${onInput}><output>${percent(value)}</output></label>`;
+    <input type="range" min="0" max="1" step="0.05" aria-valuetext=${percent(value)} .value=${value} @input=${onInput}><output aria-live="off">${percent(value)}</output></label>`;
 }
 
 function answered(answer, isKnown) {
-  if (!answer) return nothing;
+  return answer ? html`<p class="hint">${told(answer, isKnown)}</p>` : nothing;
+}
+
+function told(answer, isKnown = false) {
   const parts = [`score ${score(answer.score)}`];
   if (answer.match !== null && !isKnown) parts.push(`match ${percent(answer.match)}, this photo by itself`);
   parts.push(answer.map.peak ? `${answer.boxes.length} ${answer.boxes.length === 1 ? "box" : "boxes"}` : "nothing here speaks for it");
-  return html`<p class="hint">${parts.join(" · ")}</p>`;
+  return parts.join(" · ");
 }
 
 /** Fetch what the state asks to be explained, and draw it on the canvas. */
@@ -132,4 +135,5 @@ async function explain(key, state, asked, redraw) {
   if (explained.key !== key) return;
   explained = { ...explained, answers: found.map(([answer]) => answer), maps: found.map(([, map]) => map), busy: false, problem };
   redraw();
+  if (found.length) announce(found.map(([answer], which) => `${asked[which]}: ${told(answer)}`).join(". "));
 }

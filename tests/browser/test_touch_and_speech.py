@@ -1,0 +1,188 @@
+"""The page for fingers, and for those who hear it: Chromium's touch events and its accessibility tree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from browser import Page
+
+pytestmark = pytest.mark.xdist_group("browser")
+
+
+class Spoken:
+    """What a screen reader gets from the browser: nodes with a role, a name and properties."""
+
+    def __init__(self, page: Page) -> None:
+        nodes = page.driver.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
+        self.nodes = [_node(node) for node in nodes if not node["ignored"]]
+
+    def one(self, role: str, name: str) -> dict[str, Any]:
+        """The only node of a role with a name."""
+        (found,) = [node for node in self.nodes if (node["role"], node["name"]) == (role, name)]
+        return found
+
+    def names(self, role: str) -> list[str]:
+        """The names of all nodes of a role, in the order of reading."""
+        return [node["name"] for node in self.nodes if node["role"] == role]
+
+    def nameless(self) -> list[dict[str, Any]]:
+        """What takes the keyboard but says not what it is."""
+        return [node for node in self.nodes if node.get("focusable") and not node["name"] and node["role"] != "main"]
+
+
+def _node(told: dict[str, Any]) -> dict[str, Any]:
+    properties = {one["name"]: one["value"].get("value") for one in told.get("properties", ())}
+    named = {member: told.get(member, {}).get("value", "") for member in ("role", "name", "value")}
+    return properties | named
+
+
+def told(page: Page, text: str) -> None:
+    """Wait until the live region says something."""
+    page.wait(lambda: text in page.run("return document.getElementById('live').textContent"), f"{text!r} is not told")
+    regions = [node for node in Spoken(page).nodes if node["role"] == "status"]
+    assert "polite" in {node.get("live") for node in regions}
+
+
+def test_what_a_screen_reader_gets_of_a_search(page: Page) -> None:
+    page.open()
+    page.search("a cat")
+    page.wait(lambda: page.state() == {"q": ["a cat"]})
+    told(page, "probably match")
+    names = page.settled()
+    spoken = Spoken(page)
+    assert not spoken.nameless()
+    assert spoken.one("combobox", "Describe a photo")["value"] == "a cat"
+    assert not spoken.one("combobox", "Describe a photo")["expanded"]
+    assert {"search", "navigation", "main"} <= {node["role"] for node in spoken.nodes}
+    spoken.one("list", "Photos found")
+    links = [name for name in spoken.names("link") if ", place " in name]
+    assert [name.split(", place ")[0] for name in links] == names  # the order of reading is that of ranks
+    assert [int(name.split(", place ")[1].split(",")[0]) for name in links] == list(range(1, len(names) + 1))
+    assert all("match" in name for name in links)
+    page.run("document.querySelector('.tile a').focus()")
+    page.keys("/")
+    page.see("[role=option]", "a cat")
+    spoken = Spoken(page)
+    assert spoken.one("combobox", "Describe a photo")["expanded"]
+    assert any(spoken.names("option"))
+
+
+def test_photos_are_read_in_their_order_however_one_scrolled(page: Page) -> None:
+    page.window(360, 400)
+    page.open(q="a cat", all=1)
+    page.settled()
+    order = "return [...document.querySelector('photo-grid').children].map((one) => Number(one.dataset.place))"
+    for place in ("document.documentElement.scrollHeight", "0", "500", "0"):
+        page.run(f"scrollTo(0, {place})")
+        page.settled()
+        places = page.run(order)
+        assert places == sorted(places)
+        assert len(places) > 3
+
+
+def test_what_a_screen_reader_gets_of_a_photo(page: Page) -> None:
+    page.open(q="a cat")
+    first = page.settled()[0]
+    page.run("document.querySelector('.tile a').focus()")
+    page.keys("w")
+    told(page, "a cat: score")  # when the map is there
+    spoken = Spoken(page)
+    assert spoken.one("dialog", "Photo")["modal"]
+    assert spoken.one("heading", first)["focused"]
+    assert spoken.names("image") == [first]
+    assert {"Opacity", "Threshold"} <= set(spoken.names("slider"))
+    sliders = "return [...document.querySelectorAll('#viewer [type=range]')].map((one) => one.ariaValueText)"
+    assert page.run(sliders)[0].startswith("70")  # as it is seen: per cent
+    assert not spoken.nameless()
+    assert {"Close", "Next photo", "More like this", "Why this photo?"} <= set(spoken.names("button"))
+    assert spoken.one("button", "Why this photo?")["pressed"] == "true"
+    assert not any(", place " in name for name in spoken.names("link"))  # what lies behind is not read
+
+
+@pytest.mark.parametrize(
+    ("path", "asked"), [("/", {"q": "a cat", "view": "compare"}), ("/library", {}), ("/reports", {})]
+)
+def test_everything_has_a_name_on_the_other_pages(page: Page, path: str, asked: dict[str, str]) -> None:
+    page.open(path, **asked)
+    page.see("h1, h2")
+    page.wait(lambda: not page.all(".busy"))
+    spoken = Spoken(page)
+    assert not spoken.nameless()
+    assert spoken.names("heading")
+
+
+@pytest.fixture
+def fingers(page: Page) -> Iterator[Page]:
+    """The page on a telephone."""
+    page.window(360, 740)
+    page.driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": True})
+    yield page
+    page.driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": False})
+
+
+def touch(page: Page, *way: tuple[float, float]) -> None:
+    """Put a finger down, move it along, and lift it."""
+
+    def send(kind: str, *points: tuple[float, float]) -> None:
+        given = {"type": kind, "touchPoints": [{"x": x, "y": y} for x, y in points]}
+        page.driver.execute_cdp_cmd("Input.dispatchTouchEvent", given)
+
+    send("touchStart", way[0])
+    for point in way[1:]:
+        send("touchMove", point)
+    send("touchEnd")
+
+
+def middle(page: Page, selector: str) -> tuple[float, float]:
+    box = page.run(
+        "const box = document.querySelector(arguments[0]).getBoundingClientRect();"
+        "return [box.left + box.width / 2, box.top + box.height / 2]",
+        selector,
+    )
+    return box[0], box[1]
+
+
+def swipe(page: Page, dx: float, dy: float = 0.0) -> None:
+    x, y = middle(page, "#viewer .stage")
+    touch(page, *[(x - dx / 2 + dx * step / 8, y - dy / 2 + dy * step / 8) for step in range(9)])
+
+
+def test_fingers_open_turn_enlarge_and_close(fingers: Page) -> None:
+    page = fingers
+    page.open(q="a cat")
+    names = page.settled()
+    assert not page.all(".tile .thumbs")  # they would lie under the finger; the viewer has them
+    touch(page, middle(page, ".tile a"))
+    page.see("#viewer h2", names[0])
+    page.shoot("touch-360")
+    shown = page.state()["photo"]
+    swipe(page, -180)
+    page.wait(lambda: page.state()["photo"] != shown, "a swipe to the left shows the next photo")
+    swipe(page, 180)
+    page.wait(lambda: page.state()["photo"] == shown, "and one to the right the photo before")
+    swipe(page, 20, -150)  # scrolls
+    swipe(page, 30)  # too short
+    assert page.state()["photo"] == shown
+    touch(page, middle(page, "#viewer .up"))
+    page.wait(lambda: page.state().get("liked") == shown)
+    touch(page, middle(page, "#viewer [aria-label=Close]"))
+    page.gone("#viewer")
+    assert page.state() == {"q": ["a cat"], "liked": shown}  # what was said of the photo stays said
+
+
+def test_fingers_move_what_is_enlarged(fingers: Page) -> None:
+    page = fingers
+    page.open(q="a cat")
+    page.settled()
+    touch(page, middle(page, ".tile a"))
+    page.see("#viewer h2")
+    shown = page.state()["photo"]
+    page.keys("z")
+    transform = "return document.querySelector('#viewer .frame').style.transform"
+    before = page.wait(lambda: page.run(transform))
+    swipe(page, -100)
+    page.wait(lambda: page.run(transform) != before, "dragging moves the photo")
+    assert page.state()["photo"] == shown

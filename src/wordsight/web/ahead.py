@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -62,7 +63,7 @@ class Ahead:
         passed: object = None
         try:
             while not self._ended.wait(_LOOK if passed else _QUIET):
-                with suppress(WordsightError):  # no catalogue yet, or none that can be read now
+                with suppress(WordsightError, sqlite3.Error):  # no catalogue yet, or none that can be read now
                     if self._is_quiet() and (now := self._version()) != passed:
                         began = time.monotonic()
                         self._pass(now)
@@ -79,8 +80,15 @@ class Ahead:
 
     def _pass(self, version: object) -> None:
         service, sides = self._service, self._sides
-        began = time.monotonic()
-        self._tell(running=True, photos=count(service.catalogue(), service.scope), ready=0, failed=0, full=False)
+        total = count(service.catalogue(), service.scope)
+        self._tell(running=True, photos=total, ready=0, failed=0, full=False)
+        try:
+            self._go_through(version, sides)
+        finally:
+            self._tell(running=False)
+
+    def _go_through(self, version: object, sides: frozenset[int]) -> None:
+        service, began = self._service, time.monotonic()
         failed = 0
         for seen, sha256 in enumerate(self._newest_first(), start=1):
             missing = [side for side in sides if not service.thumbnails.has(sha256, side)]
@@ -94,12 +102,11 @@ class Ahead:
                     break  # what is new comes first
                 failed += not self._made(sha256, missing)
             self._tell(ready=seen - failed, failed=failed)
-        self._tell(running=False)
 
     def _newest_first(self) -> Iterator[str]:
         """Yield the contents of the catalogue page by page: no list of them all."""
         service, place = self._service, None
-        while not self._ended.is_set():
+        while self._wait_until_quiet():
             answer, place = browse(service.catalogue(), service.scope, top=_PAGE, after=place, searched=0)
             for hit in answer.hits:
                 yield hit.sha256

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -136,6 +137,19 @@ def touch(page: Page, *way: tuple[float, float]) -> None:
     send("touchEnd")
 
 
+def tap(page: Page, selector: str) -> None:
+    """Tap an element when it no longer moves and nothing covers it."""
+
+    def rests() -> bool:
+        before = middle(page, selector)
+        time.sleep(0.15)
+        on_top = "return document.elementFromPoint(arguments[0], arguments[1])?.closest(arguments[2]) != null"
+        return middle(page, selector) == before and page.run(on_top, *before, selector)
+
+    page.wait(rests, f"{selector} does not come to rest")
+    touch(page, middle(page, selector))
+
+
 def middle(page: Page, selector: str) -> tuple[float, float]:
     box = page.run(
         "const box = document.querySelector(arguments[0]).getBoundingClientRect();"
@@ -155,7 +169,7 @@ def test_fingers_open_turn_enlarge_and_close(fingers: Page) -> None:
     page.open(q="a cat")
     names = page.settled()
     assert not page.all(".tile .thumbs")  # they would lie under the finger; the viewer has them
-    touch(page, middle(page, ".tile a"))
+    tap(page, ".tile a")
     page.see("#viewer h2", names[0])
     page.shoot("touch-360")
     shown = page.state()["photo"]
@@ -166,9 +180,9 @@ def test_fingers_open_turn_enlarge_and_close(fingers: Page) -> None:
     swipe(page, 20, -150)  # scrolls
     swipe(page, 30)  # too short
     assert page.state()["photo"] == shown
-    touch(page, middle(page, "#viewer .up"))
-    page.wait(lambda: page.state().get("liked") == shown)
-    touch(page, middle(page, "#viewer [aria-label=Close]"))
+    tap(page, "#viewer .up")
+    page.wait(lambda: page.state().get("liked") == shown, "the thumb is given")
+    tap(page, "#viewer [aria-label=Close]")
     page.gone("#viewer")
     assert page.state() == {"q": ["a cat"], "liked": shown}  # what was said of the photo stays said
 
@@ -177,7 +191,7 @@ def test_fingers_move_what_is_enlarged(fingers: Page) -> None:
     page = fingers
     page.open(q="a cat")
     page.settled()
-    touch(page, middle(page, ".tile a"))
+    tap(page, ".tile a")
     page.see("#viewer h2")
     shown = page.state()["photo"]
     page.keys("z")

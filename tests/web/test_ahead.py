@@ -24,7 +24,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def wait(condition: Callable[[], Any]) -> Any:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60  # machines are busy
     while not (found := condition()):
         assert time.monotonic() < end
         time.sleep(0.02)

@@ -10,7 +10,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from wordsight.errors import WordsightError
-from wordsight.library.browse import browse, count
 
 if TYPE_CHECKING:
     from wordsight.web.service import Service
@@ -73,14 +72,14 @@ class Ahead:
             self._close()
 
     def _version(self) -> object:
-        return self._service.catalogue().state(), self._sides
+        return self._service.gallery.state(), self._sides
 
     def _changed(self, version: object) -> bool:
         return self._version() != version
 
     def _pass(self, version: object) -> None:
         service, sides = self._service, self._sides
-        total = count(service.catalogue(), service.scope)
+        total = service.gallery.count(service.scope)
         self._tell(running=True, photos=total, ready=0, failed=0, full=False)
         try:
             self._go_through(version, sides)
@@ -107,7 +106,7 @@ class Ahead:
         """Yield the contents of the catalogue page by page: no list of them all."""
         service, place = self._service, None
         while self._wait_until_quiet():
-            answer, place = browse(service.catalogue(), service.scope, top=_PAGE, after=place, searched=0)
+            answer, place = service.gallery.browse(service.scope, top=_PAGE, after=place, searched=0)
             for hit in answer.hits:
                 yield hit.sha256
             if place is None:

@@ -56,7 +56,7 @@ class Service:
             self.gallery.ready()  # a store that is not there is told at once; a catalogue can be made from the page
         self.notes = Notes(self.location)
         self.thumbnails = Thumbnails(self.location / "thumbnails", config.limits.thumbnails_bytes)
-        self.ahead = Ahead(self, self._close_libraries)
+        self.ahead = Ahead(self, self._close_gallery)
         self._warming = threading.Thread(target=self._warm, name="wordsight-warm", daemon=True)
 
     def warm(self) -> None:

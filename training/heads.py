@@ -12,9 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from training import data
-from training.lowres import cosine_rate, random_crop, to_tensor
+from training.lowres import cosine_rate, random_crop
 from training.ridge import Heads
-from training.towers import ImageTower
 
 log = logging.getLogger("training")
 
@@ -51,27 +50,13 @@ class Cached:
     node_members: Tensor  # (nodes, 1000), 1 where the class is below the node
 
 
-@torch.no_grad()
-def pooled_features(tower: ImageTower, pictures: Sequence[data.Pixels], size: int, batch: int = 64) -> Tensor:
-    rows = []
-    for start in range(0, len(pictures), batch):
-        group = [data.resize(picture, size, size) for picture in pictures[start : start + batch]]
-        rows.append(tower.pooled(to_tensor(group)))
-    return torch.cat(rows)
-
-
 def view_of(picture: data.Pixels, seed: int, view: int, index: int) -> data.Pixels:
     """View 0 is the whole picture, the others are random crops; the same for every tower."""
     return picture if view == 0 else random_crop(picture, 0.6, np.random.default_rng([seed, view, index]))
 
 
-def views(tower: ImageTower, pictures: Sequence[data.Pixels], count: int, seed: int, size: int = 224) -> Tensor:
-    """(count, n, 1280)."""
-    rows = []
-    for view in range(count):
-        shown = [view_of(picture, seed, view, index) for index, picture in enumerate(pictures)]
-        rows.append(pooled_features(tower, shown, size))
-    return torch.stack(rows)
+def at_view(pictures: Sequence[data.Pixels], seed: int, view: int) -> list[data.Pixels]:
+    return [view_of(picture, seed, view, index) for index, picture in enumerate(pictures)]
 
 
 def photo_view(index: int) -> int:
@@ -79,10 +64,9 @@ def photo_view(index: int) -> int:
     return index % 2
 
 
-def looks(tower: ImageTower, pictures: Sequence[data.Pixels], seed: int, size: int = 224) -> Tensor:
-    """(1, n, 1280): one view of each."""
-    shown = [view_of(picture, seed, photo_view(index), index) for index, picture in enumerate(pictures)]
-    return pooled_features(tower, shown, size)[None]
+def looked(pictures: Sequence[data.Pixels], seed: int) -> list[data.Pixels]:
+    """One view of each."""
+    return [view_of(picture, seed, photo_view(index), index) for index, picture in enumerate(pictures)]
 
 
 class Trained(nn.Module):

@@ -18,6 +18,8 @@ from PIL import Image
 from tokenizers import Tokenizer
 
 from training import data, scores
+from wordsight.encoders.folder import ModelFolder
+from wordsight.encoders.runtime import graph_of
 
 Floats = NDArray[np.float32]
 
@@ -26,14 +28,18 @@ class Shipped:
     """The shipped folder as its runtime uses it."""
 
     def __init__(self, folder: Path, threads: int = 2):
-        self.spec = json.loads((folder / "model.json").read_text())
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        image, text = self.spec["image"], self.spec["text"]
-        open_session = lambda name: ort.InferenceSession(folder / name, options, providers=["CPUExecutionProvider"])  # noqa: E731
-        self.image, self.text = open_session(image["file"]), open_session(text["file"])
-        self.map = open_session(image.get("map_file", image["file"]))
-        self.tokenizer = Tokenizer.from_file(str(folder / text["tokenizer"]))
+        model = ModelFolder.open(folder)
+        self.spec = model.describe
+
+        def open_session(side: str, key: str = "file") -> ort.InferenceSession:
+            options = ort.SessionOptions()
+            options.intra_op_num_threads = threads
+            graph = graph_of(folder / self.spec[side][key], options, model.shared_weights(side))
+            return ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+        self.image, self.text = open_session("image"), open_session("text")
+        self.map = open_session("image", "map_file")
+        self.tokenizer = Tokenizer.from_file(str(model.location(self.spec["text"]["tokenizer"])))
 
     def prepare(self, picture: Image.Image, mode: str | None = None) -> data.Pixels:
         """The one way pictures reach the tower."""

@@ -118,11 +118,10 @@ def _here() -> Iterator[dict[str, object]]:
 
     for file in sorted(MODELS.glob("*/model.json")):
         folder = ModelFolder.open(file.parent)
-        size = sum(int(entry["bytes"]) for entry in folder.describe["files"].values())
         licence = str(folder.describe.get("licence", "")).partition(" (")[0] + ", see its model card"
         accuracy = folder.describe.get("measures", {}).get("cifar10", {}).get("accuracy")
         quality = None if accuracy is None else 100 * accuracy
-        yield _row(folder.name, size, True, folder.fingerprint, licence, quality)
+        yield _row(folder.name, folder.own_bytes, True, folder.fingerprint, licence, quality)
     published = {known.name: known for known in KNOWN}
     for entry in store.added():
         known = published.get(entry.name)

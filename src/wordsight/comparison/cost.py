@@ -132,7 +132,7 @@ def _size(encoder: str) -> _Size:
         folder = ModelFolder.open(path)
     except ModelError:
         return _Size()
-    files = sum((folder.path / name).stat().st_size for name in folder.describe["files"])
+    files = sum(folder.location(name).stat().st_size for name in folder.describe["files"])
     towers = [_tower(folder, part) for part in ("image", "text")]
     if any(tower is None for tower in towers):
         return _Size(files)
@@ -142,6 +142,7 @@ def _size(encoder: str) -> _Size:
 
 def _tower(folder: ModelFolder, part: str) -> Count | None:
     try:
-        return count_tower(folder.file(folder.describe[part]["file"]), folder.preprocess.size)
+        graph = folder.file(folder.describe[part]["file"])
+        return count_tower(graph, folder.preprocess.size, folder.shared_weights(part))
     except Exception:  # the runtime raises whatever it likes; a count that is not known is no reason to stop
         return None

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from wordsight.encoders.runtime import graph_of
+
 _TOKENS = 8  # a short query with its sentence around it
 _UNCOUNTED = frozenset({"Attention", "MultiHeadAttention", "QAttention", "LSTM", "GRU", "Einsum", "ConvTranspose"})
 
@@ -24,10 +26,11 @@ class Count:
     multiply_adds: int | None
 
 
-def count_tower(graph: Path, side: int) -> Count:
+def count_tower(graph: Path, side: int, weights: Path | None = None) -> Count:
     """Run the graph once on zeros, pictures of ``side`` pixels or 8 tokens, and count; raises what onnxruntime raises.
 
-    Products are those of Conv, Gemm, MatMul and its packed form. Fused attention and recurrent nodes are not known.
+    ``weights``: the folder of the graph's file of weights, where that is not its own. Products are those of Conv, Gemm,
+    MatMul and its packed form. Fused attention and recurrent nodes are not known.
     """
     import onnxruntime as ort
 
@@ -37,7 +40,7 @@ def count_tower(graph: Path, side: int) -> Count:
     options.log_severity_level = 3
     with tempfile.TemporaryDirectory() as folder:
         options.profile_file_prefix = str(Path(folder) / "profile")
-        session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        session = ort.InferenceSession(graph_of(graph, options, weights), options, providers=["CPUExecutionProvider"])
         session.run(None, {given.name: _zeros(given.shape, given.type, side) for given in session.get_inputs()})
         events = json.loads(Path(session.end_profiling()).read_text("utf-8"))
     nodes = [event["args"] for event in events if event.get("cat") == "Node" and "output_type_shape" in event["args"]]

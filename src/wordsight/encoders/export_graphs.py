@@ -65,3 +65,39 @@ def move_weights(models: Mapping[str, onnx.ModelProto], folder: Path, weights: s
                 tensor.ClearField("raw_data")
                 tensor.data_location = TensorProto.EXTERNAL
             (folder / name).write_bytes(model.SerializeToString())
+
+
+def borrow_weights(model: onnx.ModelProto, sibling: Path, graph: str, folder: Path, least: int = LEAST) -> None:
+    """Write a graph whose constants, as far as the graph of that name in ``sibling`` has them, stay in its weights.
+
+    The others, such as a head of its own, go into the graph's file. Raises ``ValueError`` if fewer than half of the
+    bytes are there already: then it is no relative, and should have weights of its own.
+    """
+    known = _places(sibling, graph)
+    total = borrowed = 0
+    for tensor in model.graph.initializer:
+        raw = tensor.raw_data
+        total += len(raw)
+        if len(raw) >= least and raw in known:
+            borrowed += len(raw)
+            location, offset = known[raw]
+            onnx.external_data_helper.set_external_data(tensor, location, offset, len(raw))
+            tensor.ClearField("raw_data")
+            tensor.data_location = TensorProto.EXTERNAL
+    if 2 * borrowed < total:
+        raise ValueError(f"{sibling / graph} has only {borrowed:,} of {total:,} bytes of these weights")
+    (folder / graph).write_bytes(model.SerializeToString())
+
+
+def _places(folder: Path, graph: str) -> dict[bytes, tuple[str, int]]:
+    """Return where the graph's constants lie in files beside it: bytes -> file and offset."""
+    files: dict[str, bytes] = {}
+    places = {}
+    for tensor in onnx.load(folder / graph, load_external_data=False).graph.initializer:
+        if tensor.data_location == TensorProto.EXTERNAL:
+            info = onnx.external_data_helper.ExternalDataInfo(tensor)
+            start, length = info.offset or 0, info.length or 0
+            if info.location not in files:
+                files[info.location] = (folder / info.location).read_bytes()
+            places[files[info.location][start : start + length]] = (info.location, start)
+    return places

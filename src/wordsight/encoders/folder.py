@@ -1,9 +1,14 @@
-"""A model folder: what ``model.json`` says, and proof that the files beside it are the ones it speaks of."""
+"""A model folder: what ``model.json`` says, and proof that the files beside it are the ones it speaks of.
+
+Models may share files: an entry of ``files`` with ``"from": "mini"`` lies in the folder ``mini`` beside this one. The
+shipped models store their text tower once that way.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -107,6 +112,21 @@ class ModelFolder:
         """The image side's settings; raises ``ModelError`` for a mode that is not known: never guess."""
         return Preprocess.from_json(self.describe["image"].get("preprocess") or {}, self.path)
 
+    def location(self, name: str) -> Path:
+        """Return where one of the model's files should be: in the folder, or in the sibling that it is shared with."""
+        sibling = self.describe["files"][name].get("from")
+        return self.path / name if sibling is None else self.path.parent / sibling / name
+
+    def shared_weights(self, side: str) -> Path | None:
+        """Return the sibling folder that holds the weights of "image" or "text"; ``None`` if they are not shared."""
+        name = f"{side}.weights"
+        return self.location(name).parent if "from" in self.describe["files"].get(name, {}) else None
+
+    @property
+    def own_bytes(self) -> int:
+        """What the model's files take, without those that a sibling folder holds."""
+        return sum(int(entry["bytes"]) for entry in self.describe["files"].values() if "from" not in entry)
+
     def file(self, name: str) -> Path:
         """Return the path of one of the model's files after checking its size and SHA-256 against ``model.json``.
 
@@ -115,7 +135,12 @@ class ModelFolder:
         expected = self.describe["files"].get(name)
         if expected is None:
             raise ModelError(f"{self.path}/model.json does not list {name}")
-        path = self.path / name
+        path = self.location(name)
+        if "from" in expected and not path.parent.is_dir():
+            raise ModelError(
+                f"{self.name} reads {name} from the model folder {expected['from']}, which should lie beside it at "
+                f"{path.parent} but does not: keep the two folders side by side"
+            )
         try:
             size = path.stat().st_size
             if size != expected["bytes"]:
@@ -156,6 +181,13 @@ def _wrong_entries(describe: dict[str, Any]) -> Iterator[str]:
         kinds = [type(entry.get(key)) for key in ("sha256", "bytes")] if isinstance(entry, dict) else []
         if kinds != [str, int]:
             yield f"files should hold sha256 and bytes of {name}"
+        elif "from" in entry and not _is_plain(entry["from"]):
+            yield f"{name} should come from a folder beside this one, not from {entry['from']!r}"
+
+
+def _is_plain(name: Any) -> bool:
+    """Whether it names a sibling, and no place elsewhere on the disk."""
+    return isinstance(name, str) and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name) is not None
 
 
 _WORDS = {str: "a text", int: "a whole number", dict: "an object", list: "a list"}

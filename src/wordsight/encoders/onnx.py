@@ -211,7 +211,8 @@ class OnnxEncoder:
             check = pool.submit(self._check_weights, side)
             try:
                 asked = describe["output"] if foreign else output
-                tower = open_tower(self._folder.file(file), asked, runtime=runtime, optimize=optimize)
+                graph, weights = self._folder.file(file), self._folder.shared_weights(side)
+                tower = open_tower(graph, asked, runtime=runtime, optimize=optimize, weights=weights)
             finally:
                 check.result()  # its error says more than the runtime's
         if not foreign:

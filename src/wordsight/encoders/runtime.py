@@ -83,20 +83,23 @@ def _has_openvino() -> bool:
     return importlib.util.find_spec("openvino") is not None
 
 
-def open_tower(file: Path, output: str, *, runtime: str = "onnxruntime", optimize: str = "all") -> Tower:
+def open_tower(
+    file: Path, output: str, *, runtime: str = "onnxruntime", optimize: str = "all", weights: Path | None = None
+) -> Tower:
     """Load ``file`` and return the function that computes its ``output``; raises ``ModelError`` when it cannot be.
 
     ``optimize``: "all", or "basic" for a graph that gains nothing from more and should start soon (onnxruntime only).
+    ``weights``: the folder of the file of weights, where that is not the graph's (onnxruntime only).
     """
     try:
         if runtime.startswith("openvino"):
             return _open_openvino(file, output, half=runtime == "openvino")
-        return _open_onnxruntime(file, output, optimize, PROVIDERS.get(runtime))
+        return _open_onnxruntime(file, output, optimize, PROVIDERS.get(runtime), weights)
     except Exception as error:  # the runtimes' exceptions share no public base
         raise ModelError(f"{file} cannot be loaded by {runtime}: {error}") from error
 
 
-def _open_onnxruntime(file: Path, output: str, optimize: str, accelerator: str | None) -> Tower:
+def _open_onnxruntime(file: Path, output: str, optimize: str, accelerator: str | None, weights: Path | None) -> Tower:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -106,7 +109,7 @@ def _open_onnxruntime(file: Path, output: str, optimize: str, accelerator: str |
     options.inter_op_num_threads = 1
     options.log_severity_level = 3  # errors only: warnings of the runtime are no concern of the user's
     providers = [*([accelerator] if accelerator else []), "CPUExecutionProvider"]
-    session = onnxruntime.InferenceSession(str(file), options, providers=providers)
+    session = onnxruntime.InferenceSession(graph_of(file, options, weights), options, providers=providers)
     asked = onnxruntime.RunOptions()
     asked.only_execute_path_to_fetches = True  # of a graph that holds both towers, run one
 
@@ -115,6 +118,17 @@ def _open_onnxruntime(file: Path, output: str, optimize: str, accelerator: str |
         return result
 
     return run
+
+
+def graph_of(file: Path, options: Any, weights: Path | None) -> str | bytes:
+    """Return what to open a session of onnxruntime with: ``file``, or its bytes where ``weights`` lie elsewhere.
+
+    A graph on disk may name weights beside itself only. ``options``, which are changed, say where those of bytes are.
+    """
+    if weights is None:
+        return str(file)
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(weights))
+    return file.read_bytes()
 
 
 def _openvino() -> Any:

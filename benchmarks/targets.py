@@ -8,6 +8,7 @@ by turn; a query is a text of one caption's length, from the words to the vector
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import tempfile
 import time
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import report, vit
+from benchmarks import report, targets_page, vit
 from benchmarks.report import Bar, Result
 from training.measure import Shipped, measure_all
 from wordsight.datasets import load_task
@@ -52,6 +53,7 @@ def main() -> None:
             result, given.out, command="python -m benchmarks.targets --out benchmarks/results/targets.json", about=about
         )
         report.write_table(given.out, report.ROOT / "docs" / "benchmarks.md")
+        targets_page.write(json.loads(given.out.read_text()))
 
 
 def _bytes(model: Path) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from training import data, heads, lowres, ridge, texts, towers
+from training import data, heads, lowres, nouns, ridge, texts, towers
 from training.export_image import Storage
 from training.features import Extractor
 from training.inputs import Inputs
@@ -27,6 +27,7 @@ class HeadPlan:
     looks: bool = False  # photos in one view each, by `heads.photo_view`; `views` counts for the samples only
     captions: int = 5  # of each photo
     templates: tuple[str, ...] = texts.TEMPLATES  # that class names are learned in
+    nouns: tuple[int, float, int] = (15, 0.9, 2)  # least photos, most of them, captions that agree; see `nouns.py`
     ridge: float = 0.5
     heads: heads.HeadConfig = field(default_factory=heads.HeadConfig)
     share: float = 0.85  # from the ridge start (names) to the trained heads (captions)
@@ -113,7 +114,14 @@ def cache_texts(inputs: Inputs, ridge_texts: list[str], plan: HeadPlan, folder: 
         "targets": vectors(ridge_texts),
         "classes": [named(wnid) for wnid in inputs.wnids],
         "nodes": [named(wnid) for wnid in inputs.nodes] if plan.heads.wordnet else [],
+        "nouns": [],
+        "shown": torch.empty(0),
     }
+    if plan.heads.nouns:
+        groups = data.read_captions(inputs.data, "train").texts
+        found = nouns.caption_nouns(inputs.nouns, nouns.Lexicon.read(inputs.wordnet), groups, *plan.nouns)
+        saved["nouns"] = [vectors([plan.templates[0].format(name) for name in names[:2]]) for names in found.names]
+        saved["shown"] = torch.from_numpy(found.shown)
     torch.save(saved, folder / "texts.pt")
 
 
@@ -128,7 +136,7 @@ def make_heads(
         members[row, below] = 1
     cached = heads.Cached(
         features["photos"], vectors["captions"], features["samples"], features["tiny"], features["tiny_class"],
-        tower.classify, vectors["classes"], vectors["nodes"], members,
+        tower.classify, vectors["classes"], vectors["nodes"], members, vectors["nouns"], vectors["shown"],
     )  # fmt: skip
     trained = heads.train_heads(start, cached, plan.heads)
     torch.save({"start": asdict(start), "trained": asdict(trained)}, folder / "heads.pt")
@@ -140,7 +148,12 @@ def fitted(
     """Heads for that tower, and the folders of the stages: features of pictures, of texts, heads."""
     images = cached_images(inputs, tower, origin, plan)
     wanted = inputs.targets(tower).texts
-    settings = {"templates": plan.templates, "captions": plan.captions, "nodes": bool(plan.heads.wordnet)}
+    settings = {
+        "templates": plan.templates,
+        "captions": plan.captions,
+        "nodes": bool(plan.heads.wordnet),
+        "nouns": plan.nouns if plan.heads.nouns else (),
+    }
     written = run_stage(inputs.work, "texts", settings, lambda f: cache_texts(inputs, wanted, plan, f))
     settings = {"images": images.name, "texts": written.name, "ridge": plan.ridge, "heads": asdict(plan.heads)}
     made = run_stage(inputs.work, "heads", settings, lambda f: make_heads(inputs, tower, plan, images, written, f))

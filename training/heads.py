@@ -31,7 +31,8 @@ class HeadConfig:
     tiny: float = 1.0
     wordnet: float = 0.1
     temperature: float = 1.5  # of the distilled classifier
-    nodes: int = 192  # WordNet nodes in a step
+    nodes: int = 192  # WordNet nodes in a step, and as many nouns
+    nouns: float = 0.0  # what the captions name, as labels
     seed: int = 0
 
 
@@ -48,6 +49,8 @@ class Cached:
     class_texts: list[Tensor]  # for each class (variants, 384)
     node_texts: list[Tensor]  # for each WordNet ancestor (variants, 384)
     node_members: Tensor  # (nodes, 1000), 1 where the class is below the node
+    noun_texts: list[Tensor]  # for each concept of the captions (variants, 384)
+    noun_shown: Tensor  # (n, concepts): 1 in the photo, 0 not, between unknown; see `nouns.Nouns`
 
 
 def view_of(picture: data.Pixels, seed: int, view: int, index: int) -> data.Pixels:
@@ -125,6 +128,8 @@ def head_loss(model: Trained, cached: Cached, config: HeadConfig, random: np.ran
         small = torch.from_numpy(random.integers(len(cached.tiny), size=half))
         small_logits = name_scale * model.pictures(cached.tiny[small]) @ names.T
         loss = loss + config.tiny * F.cross_entropy(small_logits, cached.tiny_class[small])
+    if config.nouns:
+        loss = loss + config.nouns * noun_loss(model, cached, config, photos, picked, random)
     if config.wordnet:
         loss = loss + config.wordnet * node_loss(model, cached, config, taught, wanted, random)
     return loss
@@ -139,6 +144,20 @@ def node_loss(
     present = (wanted @ cached.node_members[nodes].T).clamp(0, 1)
     logits = model.scales()[1] * (model.pictures(taught) @ texts.T - 0.25)
     return F.binary_cross_entropy_with_logits(logits, present)
+
+
+def noun_loss(
+    model: Trained, cached: Cached, config: HeadConfig, photos: Tensor, picked: Tensor, random: np.random.Generator
+) -> Tensor:
+    """A label should stand nearer to each photo that shows it than to all that do not, as a search ranks them."""
+    chosen = random.choice(len(cached.noun_texts), min(config.nodes, len(cached.noun_texts)), replace=False)
+    texts = model.texts(draw([cached.noun_texts[i] for i in chosen], random))
+    similar = model.scales()[1] * texts @ model.pictures(photos).T
+    shown = cached.noun_shown[picked][:, chosen].T
+    others = similar.masked_fill(shown != 0, -1e4).logsumexp(1, keepdim=True)
+    right, count = shown == 1, (shown == 1).sum(1)
+    each = (F.softplus(others - similar) * right).sum(1)
+    return (each / count.clamp(min=1)).sum() / (count > 0).sum()
 
 
 def train_heads(start: Heads, cached: Cached, config: HeadConfig) -> Heads:

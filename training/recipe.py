@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from training import export, lowres, measure, ridge, robust, texts, towers
+from training import export, heads, lowres, measure, ridge, robust, texts, towers
 from training.card import note_measures, write_card
 from training.distil_stages import DistilPlan, distilled
 from training.fitting import HeadPlan, fitted, look_set, teacher_plan
@@ -31,14 +31,18 @@ class Config:
 
 
 def midi() -> Config:
+    """The larger image tower, under what LOG.md 11 to 13 found."""
     return Config(
         name="midi",
         lowres=lowres.LowresConfig(
-            tower="lite2", samples=28_980, stop=300, landing=60, large=5, large_sizes=(224, 260),
-            first_layer=12,
+            tower="lite2", samples=28_980, stop=300, landing=60, large=5, large_sizes=(224, 260), first_layer=12,
         ),
         lowres_looks=True,
-        plan=HeadPlan(size=260, small_size=144, storage="byte", views=2, tiny=6_000),
+        lowres_share=0.25,
+        plan=HeadPlan(
+            size=260, small_size=144, storage="byte", views=2, tiny=6_000,
+            heads=heads.HeadConfig(steps=300, dropout=0.2, nouns=0.5, wordnet=0.0), share=0.7,
+        ),
         preprocess=export.Preprocess(size=260, small_size=144),
         shares_text_of="mini",
     )  # fmt: skip

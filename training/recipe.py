@@ -38,10 +38,10 @@ def midi() -> Config:
             tower="lite2", samples=28_980, stop=300, landing=60, large=5, large_sizes=(224, 260), first_layer=12,
         ),
         lowres_looks=True,
-        lowres_share=0.25,
+        lowres_share=0.5,
         plan=HeadPlan(
             size=260, small_size=144, storage="byte", views=2, tiny=6_000,
-            heads=heads.HeadConfig(steps=300, dropout=0.2, nouns=0.5, wordnet=0.0), share=0.7,
+            heads=heads.HeadConfig(steps=300, dropout=0.2, nouns=0.5, wordnet=0.0), share=0.75,
         ),
         preprocess=export.Preprocess(size=260, small_size=144),
         shares_text_of="mini",

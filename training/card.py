@@ -13,7 +13,7 @@ IMAGES = Path(__file__).parents[1] / "docs" / "images"
 ROLES = {"mini": "the encoder that ships with wordsight", "midi": "the better and slower of the encoders that ship"}
 STORED = {
     "half": "float16 on disk",
-    "byte": "Large kernels of 1 x 1 in int8 with a scale for each output, else float16",
+    "byte": "Large 1 x 1 kernels as int8 on disk, the rest as float16",
 }
 FAILURES = """\
 Where it errs, on photos that everybody may look at (`python -m training.failures`; of 18 queries that were
@@ -42,11 +42,10 @@ def write_card(folder: Path) -> None:
         "small_side": str(seen["small"]["max_side"]),
         "storage": STORED[config["plan"].get("storage", "half")],
         "shared": SHARED.format(name=sibling) if sibling else "",
-        "tiny": f"{config['plan'].get('tiny', 12_000):,}",
         "tenth": f"{100 * spec['measures']['flickr8k']['text_to_image']['Success@10']:.0f}",
         "failures": FAILURES.format(name=name) if pictures.exists() else "",
         "rebuilt": f"{sibling} {name}" if sibling else name,
-        "size": f"{own / 1e6:.1f} MB" + f", beside `{sibling}`," * bool(sibling),
+        "size": f"{own / 1e6:.1f} MB" + (f", and the text tower of `{sibling}`" if sibling else " in all"),
         "measures": measure_rows(spec["measures"]),
         "classes": class_rows(spec["measures"]),
         "spoiled": spoiled_table(spec["measures"].get("voc2007_spoiled", {})),

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from wordsight.comparison.cost import _size
+from wordsight.encoders import runtime
 from wordsight.encoders.check import check
 from wordsight.encoders.export_quality import synthetic
 from wordsight.encoders.folder import ModelFolder
@@ -95,6 +96,19 @@ def test_openvino_reads_the_narrow_weights_alike() -> None:
         OnnxEncoder(MODELS / "midi", runtime=name).encode_images(pictures) for name in ("onnxruntime", "openvino-fp32")
     )
     assert (ours * theirs).sum(axis=1).min() > 0.9999
+
+
+@pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="OpenVINO is not installed")
+def test_openvino_is_given_weights_that_are_widened() -> None:
+    """It would do so itself, in several threads, and wrongly one time in four."""
+    read = runtime._openvino().Core().read_model(MODELS / "midi" / "image.onnx")
+
+    def kinds(model: object) -> set[str]:
+        constants = (node for node in model.get_ops() if node.get_type_name() == "Constant")
+        return {constant.get_element_type().get_type_name() for constant in constants}
+
+    assert {"i8", "f16"} <= kinds(read)
+    assert not {"i8", "f16"} & kinds(runtime._folded(read))
 
 
 def test_only_a_relative_borrows_weights(tmp_path: Path) -> None:

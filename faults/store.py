@@ -165,7 +165,7 @@ def full_disk(place: Place, cluster: Nodes) -> dict[str, Any]:
             subprocess.run(["mount", "-o", "remount,size=50m", folder], check=True)
             told = Driver(cluster.address, place.source, store).wait(_LIMIT)
             said = err.strip().splitlines()[-1].replace(folder, "DISK")[:160]
-            return {"said": said, "reported": told, **_checked(place, store)}
+            return {"said": said, "reported": told | {"store": "DISK/store"}, **_checked(place, store)}
         finally:
             subprocess.run(["umount", folder], check=False)
 

@@ -34,7 +34,7 @@ import os, sys, time
 from pathlib import Path
 from wordsight.library import Library, derived, sync
 from wordsight.testing import ColourEncoder
-photos, place, log, regions, pause = sys.argv[1:]
+photos, place, log, regions, most = sys.argv[1:]
 import wordsight.library.regions
 import wordsight.library.sync as sync
 sync._COMMIT_FILES, derived._FEW, derived.GRAPH_FROM = 8, 20, 1
@@ -43,7 +43,8 @@ out = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 class Encoder(ColourEncoder):
     def encode_images(self, images):
         os.write(out, b"." * len(images))
-        time.sleep(float(pause))
+        if os.fstat(out).st_size > int(most):
+            time.sleep(1)
         return super().encode_images(images)
 Library(Encoder(), Path(place)).sync(photos, workers=2, regions=regions == "True" or None)
 """
@@ -64,11 +65,11 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def start(
-    photos: Path, place: Path, log: Path, *, regions: bool = False, pause: float = 0.0
+    photos: Path, place: Path, log: Path, *, regions: bool = False, quick: int = 1 << 30
 ) -> subprocess.Popen[bytes]:
-    """Start a run; what it says goes to a file beside its log. ``pause``: seconds more that a few pictures take."""
+    """Start a run; what it says goes to a file beside its log. After ``quick`` pictures a few take a second."""
     with log.with_suffix(".said").open("ab") as said:
-        child = [sys.executable, "-c", CHILD, photos, place, log, str(regions), str(pause)]
+        child = [sys.executable, "-c", CHILD, photos, place, log, str(regions), str(quick)]
         return subprocess.Popen(child, stderr=said)
 
 
@@ -318,7 +319,8 @@ def test_a_second_writer_is_told_by_exit_status_2(photos: Path, tmp_path: Path) 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_control_c_keeps_what_was_done(photos: Path, tmp_path: Path) -> None:
     place, log = tmp_path / "catalogue", tmp_path / "log"
-    child = start(photos, place, log, pause=0.02)  # else it may have ended before the signal, on a busy machine
+    # Slow after the first half: else it may have ended before the signal, on a busy machine.
+    child = start(photos, place, log, quick=PICTURES // 2)
     while child.poll() is None and not (log.exists() and log.stat().st_size > PICTURES // 2):
         time.sleep(0.001)
     child.send_signal(signal.SIGINT)

@@ -168,8 +168,8 @@ def test_shards_and_other_storages(serve, tmp_path: Path) -> None:
             about.size = len(data)
             tar.addfile(about, io.BytesIO(data))
     memory = fsspec.filesystem("memory")
-    memory.pipe({"/bucket/a/white.png": picture("white"), "/bucket/yellow.png": picture("yellow")})
-    served = serve(tmp_path, index=False, folders=(), store=filled(str(tmp_path / "s"), shard, "memory://bucket"))
+    memory.pipe({"/shown/a/white.png": picture("white"), "/shown/yellow.png": picture("yellow")})
+    served = serve(tmp_path, index=False, folders=(), store=filled(str(tmp_path / "s"), shard, "memory://shown"))
     for name, data in inside.items():
         sha256 = served.sha(f"/0001.tar/{name}")
         assert served.client.original(sha256) == data
@@ -177,15 +177,15 @@ def test_shards_and_other_storages(serve, tmp_path: Path) -> None:
     white = served.sha("/white.png")
     assert served.client.original(white) == picture("white")
     folders = {one["value"] for one in served.client.get("/api/facets")["folders"]}
-    assert folders == {f"{shard}/deep", "memory://bucket", "memory://bucket/a"}
-    found = served.client.search("white", folder=["memory://bucket/a"]).hits
-    assert [hit.path for hit in found] == ["memory://bucket/a/white.png"]
-    memory.pipe("/bucket/a/white.png", picture("red"))
+    assert folders == {f"{shard}/deep", "memory://shown", "memory://shown/a"}
+    found = served.client.search("white", folder=["memory://shown/a"]).hits
+    assert [hit.path for hit in found] == ["memory://shown/a/white.png"]
+    memory.pipe("/shown/a/white.png", picture("red"))
     assert served.ask("GET", f"/api/pictures/{white}/original").status == 404
     with tarfile.open(shard, "w") as tar:
         tar.addfile(tarfile.TarInfo("none"))
     assert served.ask("GET", f"/api/pictures/{sha256}/original").status == 404
-    memory.rm("/bucket", recursive=True)
+    memory.rm("/shown", recursive=True)
 
 
 def test_large_pictures_stay_where_they_are(tmp_path: Path) -> None:

@@ -124,17 +124,32 @@ def fingers(page: Page) -> Iterator[Page]:
     page.driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": False})
 
 
+def send(page: Page, kind: str, *points: tuple[float, float]) -> None:
+    """Send an event of fingers that are at these points now."""
+    given = {"type": kind, "touchPoints": [{"x": x, "y": y} for x, y in points]}
+    page.driver.execute_cdp_cmd("Input.dispatchTouchEvent", given)
+
+
 def touch(page: Page, *way: tuple[float, float]) -> None:
     """Put a finger down, move it along, and lift it."""
-
-    def send(kind: str, *points: tuple[float, float]) -> None:
-        given = {"type": kind, "touchPoints": [{"x": x, "y": y} for x, y in points]}
-        page.driver.execute_cdp_cmd("Input.dispatchTouchEvent", given)
-
-    send("touchStart", way[0])
+    send(page, "touchStart", way[0])
     for point in way[1:]:
-        send("touchMove", point)
-    send("touchEnd")
+        send(page, "touchMove", point)
+    send(page, "touchEnd")
+
+
+def pinch(page: Page, x: float, y: float, apart: float, until: float) -> None:
+    """Put two fingers down around a point and move them until they are so far apart; lift one, then the other."""
+    ways = [apart + (until - apart) * step / 8 for step in range(9)]
+    both = [((x - way / 2, y), (x + way / 2, y)) for way in ways]
+    send(page, "touchStart", both[0][0])
+    send(page, "touchStart", *both[0])
+    for points in both[1:]:
+        send(page, "touchMove", *points)
+    left = both[-1][0]
+    send(page, "touchEnd", left)
+    send(page, "touchMove", (left[0] + 5, left[1]))
+    send(page, "touchEnd")
 
 
 def tap(page: Page, selector: str) -> None:
@@ -200,3 +215,36 @@ def test_fingers_move_what_is_enlarged(fingers: Page) -> None:
     swipe(page, -100)
     page.wait(lambda: page.run(transform) != before, "dragging moves the photo")
     assert page.state()["photo"] == shown
+
+
+def test_two_fingers_enlarge_the_photo_and_not_the_page(fingers: Page) -> None:
+    page = fingers
+    page.open(q="a cat")
+    page.settled()
+    tap(page, ".tile a")
+    page.see("#viewer h2")
+    shown = page.state()["photo"]
+    x, y = middle(page, "#viewer .stage")
+    x, y = x + 40, y - 20
+    under = (
+        "const box = document.querySelector('#viewer .frame').getBoundingClientRect();"
+        "return [(arguments[0] - box.left) / box.width, (arguments[1] - box.top) / box.height, box.width]"
+    )
+    before = page.run(under, x, y)
+    pinch(page, x, y, 40, 220)
+    page.wait(lambda: page.run(under, x, y)[2] > before[2] * 4.5, "fingers that part enlarge the photo")
+    after = page.run(under, x, y)
+    assert after[2] < before[2] * 6  # as far as they were parted: 5.5
+    assert after[0] == pytest.approx(before[0], abs=0.02)  # what was between the fingers still is
+    assert after[1] == pytest.approx(before[1], abs=0.02)
+    sharp = "return document.querySelector('#viewer .frame img:nth-child(2)').src.includes('side=2560')"
+    page.wait(lambda: page.run(sharp), "what is seen so large is asked for in all its sharpness")
+    page.shoot("touch-close")
+    pinch(page, x, y, 220, 30)
+    page.wait(
+        lambda: page.run(under, x, y)[2] == pytest.approx(before[2]), "and fingers that close make it whole again"
+    )
+    assert page.run("return visualViewport.scale") == 1
+    assert page.state()["photo"] == shown  # no swipe
+    swipe(page, -180)
+    page.wait(lambda: page.state()["photo"] != shown, "one finger swipes afterwards")

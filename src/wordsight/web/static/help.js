@@ -8,7 +8,7 @@ const KEYS = [
   ["Enter", "open the photo; search"],
   ["w", "why: heat map and boxes on the photo"],
   ["u, d", "thumbs up, thumbs down"],
-  ["z", "closer, and back; so do the wheel and a double click"],
+  ["z", "closer, and back; so do the wheel, two fingers and a double click"],
   ["Escape", "close; from the box back to the photos"],
   ["?", "this list"],
 ];

@@ -20,12 +20,15 @@ let state = null;
 let known = null; // what the service tells of the photo: {sha256, width, height, files}
 let failed = null;
 let at = -1; // the place it was turned to
-const zoom = new Zoom(() => dialog.querySelector(".frame"), turn, draw);
+let sharp = 0; // pixels of the thumbnail that is shown
+const zoom = new Zoom(() => dialog.querySelector(".frame"), turn, () => sharpness() !== sharp && draw());
 const { wheel, dblclick, pointerdown, pointermove, pointerup, pointercancel } = zoom.listeners;
 
 dialog.addEventListener("cancel", (event) => (event.preventDefault(), close()));
 dialog.addEventListener("keydown", key);
 new ResizeObserver(fit).observe(dialog);
+// Two fingers enlarge the photo, not the page; but a page that they have enlarged elsewhere must let itself be made small.
+visualViewport.addEventListener("resize", () => dialog.classList.toggle("enlarged", visualViewport.scale > 1.01));
 
 /** Open a hit; with `why`, with its explanation. */
 export function openInViewer(hit, { why = false } = {}) {
@@ -76,6 +79,7 @@ const question = () => firstText(resultsOf(searchOf(read())).answer?.terms ?? []
 function draw() {
   if (!state?.photo) return;
   const size = hit() ?? known;
+  sharp = sharpness();
   render(
     html`<div class="stage" @click=${(event) => event.target === event.currentTarget && zoom.scale === 1 && close()}
         @wheel=${wheel} @dblclick=${dblclick} @pointerdown=${pointerdown} @pointermove=${pointermove} @pointerup=${pointerup}
@@ -83,7 +87,7 @@ function draw() {
         ${failed && !hit() ? html`<p class="message">${failed.message}</p>` : nothing}
         <figure class="frame" ?hidden=${!size}>
           <img src=${thumbnail(state.photo, 320)} alt="" draggable="false">
-          <img src=${thumbnail(state.photo, sharpness())} alt=${size ? nameOf() : ""} draggable="false">
+          <img src=${thumbnail(state.photo, sharp)} alt=${size ? nameOf() : ""} draggable="false">
           ${size ? marksOnPicture(state, size, hit()?.region) : nothing}
         </figure>
         ${beside(-1, "left", "Photo before")} ${beside(1, "right", "Next photo")}
@@ -99,7 +103,7 @@ function draw() {
   paint(state, dialog.querySelector("canvas"), draw);
 }
 
-/** Pixels of the thumbnail that is shown. */
+/** Pixels of the thumbnail that suffices. */
 const sharpness = () => (innerWidth * devicePixelRatio * zoom.scale > 1600 ? 2560 : 1280);
 const path = () => hit()?.path ?? known?.files[0]?.path;
 const nameOf = () => (path() ? format.name(path()) : known?.upload ? "The picture you sent" : "Photo");

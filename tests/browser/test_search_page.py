@@ -273,6 +273,47 @@ def test_file_names_stay_names(page: Page) -> None:
     assert not page.driver.find_elements(By.CSS_SELECTOR, "img[src=x]")
 
 
+_WATCHED = """
+    const later = setTimeout;
+    window.setTimeout = (call, ms, ...given) => later(call, ms * 200, ...given); // nothing comes because time is up
+    window.frames_ = 0;
+    requestAnimationFrame(function next() { frames_++; requestAnimationFrame(next); });
+    const tiles = () => document.querySelectorAll(".tile").length;
+    document.addEventListener("load", (event) => {
+      if (!event.target.closest(".tile")) return;
+      window.first ??= { tiles: tiles(), frame: frames_ };
+    }, true);
+    new MutationObserver(() => tiles() > 1 && (window.row ??= { tiles: tiles(), frame: frames_ }))
+      .observe(document.getElementById("main"), { childList: true, subtree: true });
+    history.pushState({}, "", "/?all=1&q=a+cat");
+    dispatchEvent(new Event("navigate"));
+"""
+
+
+def test_the_first_photo_is_painted_before_others_are_asked_for(page: Page) -> None:
+    page.open("/reports")
+    page.see("h1, h2")
+    page.run(_WATCHED)
+    first, row = page.wait(lambda: page.run("return window.row && [first, row]"), "no photo but the first")
+    assert first["tiles"] == 1
+    assert 1 < row["tiles"] < 10  # the first row alone
+    assert row["frame"] >= first["frame"] + 2
+    page.wait(lambda: page.run("return document.querySelectorAll('.tile').length") > row["tiles"], "no further rows")
+
+
+def test_a_first_photo_that_cannot_be_shown_does_not_hold_up_the_others(page: Page) -> None:
+    page.expected = ["thumbnail"]
+    page.driver.execute_cdp_cmd("Network.enable", {})
+    page.driver.execute_cdp_cmd("Network.setBlockedURLs", {"urls": ["*/thumbnail?*"]})
+    try:
+        page.open(q="a cat", all=1)
+        assert len(page.hits()) > 5
+        page.wait(lambda: len(page.all(".tile.broken")) > 1)
+    finally:
+        page.driver.execute_cdp_cmd("Network.setBlockedURLs", {"urls": []})
+        page.driver.execute_cdp_cmd("Network.disable", {})
+
+
 def test_fifty_thousand_hits_need_few_elements(page: Page) -> None:
     page.open()
     page.settled()

@@ -9,8 +9,8 @@ const FIRST = -2; // photo
 const FIRST_ROW = -1;
 const SCREEN = 0;
 const AHEAD = 1.5; // screens that are drawn beyond the edges
-const SOON = 60; // milliseconds that the first photo's row waits for it
-const LATER = 250; // and all the others
+const SOON = 120; // milliseconds that the first photo's row waits for it
+const LATER = 300; // and all the others
 const FETCH = 4; // screens left below when the next page is fetched
 const HEADING = 56;
 const KEYS = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity };
@@ -83,10 +83,10 @@ class PhotoGrid extends HTMLElement {
   }
 
   #begin() {
-    const { scroll } = this.#results; // before other scrolling is taken for the user's
+    const { scroll, hits } = this.#results; // before other scrolling is taken for the user's
     this.#results.addEventListener("change", this.#changed);
     this.#update();
-    scrollTo(0, scroll);
+    if (hits.length) scrollTo(0, scroll);
     this.#results.more();
   }
 
@@ -95,6 +95,7 @@ class PhotoGrid extends HTMLElement {
     this.#tiles.clear();
     this.replaceChildren();
     Object.assign(this.style, { height: "0px" });
+    this.ariaBusy = "false";
     this.#rows = null;
     this.#laid = 0;
     this.#reach = FIRST;
@@ -114,6 +115,7 @@ class PhotoGrid extends HTMLElement {
 
   #update() {
     const { hits, answer } = this.#results;
+    if (!hits.length) return; // to be asked for; the page has enough to do until they come
     const narrow = this.clientWidth < 600;
     this.#rows ??= new Rows(this.clientWidth, rowHeight(this.clientWidth), narrow ? 4 : GAP);
     const until = this.#divided || !answer?.calibrated ? -1 : firstUnlikely(hits);
@@ -122,9 +124,9 @@ class PhotoGrid extends HTMLElement {
       this.#divide(until);
     }
     this.#append(hits.slice(this.#laid));
-    this.style.height = `${this.#rows.height}px`;
     this.#draw();
-    if (this.#wanted && hits.length) {
+    this.style.height = `${this.#rows.height}px`; // last: what is drawn asks where things are, which this changes
+    if (this.#wanted) {
       this.focusHit(this.#wanted);
       this.#wanted = null;
     }
@@ -181,12 +183,15 @@ class PhotoGrid extends HTMLElement {
   #stage() {
     const rows = this.#rows;
     const widen = (reach) => rows === this.#rows && this.#widen(reach); // they may be others by then
+    const instead = setTimeout(widen, SOON, FIRST_ROW);
     const loaded = () => {
-      widen(FIRST_ROW);
-      requestAnimationFrame(() => setTimeout(widen, 0, SCREEN)); // it is painted
+      clearTimeout(instead);
+      whenPainted(() => {
+        widen(FIRST_ROW);
+        requestAnimationFrame(() => setTimeout(widen, 0, SCREEN));
+      });
     };
     this.addEventListener("load", loaded, { once: true, capture: true });
-    setTimeout(widen, SOON, FIRST_ROW);
     setTimeout(widen, LATER, AHEAD);
   }
 
@@ -258,6 +263,11 @@ class PhotoGrid extends HTMLElement {
     this.#draw();
     this.#tiles.get(place)?.querySelector("a").focus({ preventScroll: true });
   }
+}
+
+/** Call when what is in the document has been painted: a frame is two behind what the screen shows. */
+function whenPainted(call) {
+  requestAnimationFrame(() => requestAnimationFrame(() => requestAnimationFrame(call)));
 }
 
 /** The place behind the last hit that probably matches; -1 while that may be among those to come. */

@@ -41,10 +41,6 @@ _TURNS = {
 }
 """EXIF orientation -> what sets the picture upright."""
 
-_AT_ONCE = 1 << 20
-"""Bytes of a JPEG that its decoder is given at a time. Each time it waits for the lock of Python's threads; with
-Pillow's own 64 kB that happens some thirty times a photo, and a busy server is slow to hand it over."""
-
 _SHRINKING = ("JPEG", "MPO", "JPEG2000", "HEIF")
 """Formats whose opened picture changes its size when it is decoded for a ``side``."""
 
@@ -166,8 +162,6 @@ def _refuse_bombs(image: ImageFile.ImageFile, data: bytes, pixels: int) -> None:
 
 def _loaded(image: ImageFile.ImageFile, data: bytes, side: int | None) -> ImageFile.ImageFile:
     """Decode the pixels, at a fraction of the size where the format can and ``side`` allows."""
-    if image.format in ("JPEG", "MPO"):
-        image.decodermaxblock = _AT_ONCE
     if side is not None:
         image.draft(None, (2 * side, 2 * side))
         halvings = (min(image.size) // (8 * side)).bit_length() - 1  # 8: a wavelet's low band aliases

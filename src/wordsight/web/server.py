@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import sys
 from collections.abc import Callable
 from types import FrameType
 
@@ -13,7 +12,6 @@ from fastapi import FastAPI
 from wordsight.errors import BadInput
 
 _SECONDS_TO_END = 10
-_TURN = 0.001  # seconds that a thread keeps Python's lock while others wait; the usual 5 add up until a photo is seen
 
 
 def bound(host: str, port: int) -> socket.socket:
@@ -53,7 +51,6 @@ def server(app: FastAPI) -> Server:
 def run(app: FastAPI, listener: socket.socket, started: Callable[[], None] = lambda: None) -> None:
     """Serve until SIGINT or SIGTERM; ``started`` is called before the first request."""
     started()
-    sys.setswitchinterval(_TURN)
     with listener:
         server(app).run(sockets=[listener])
 

@@ -25,6 +25,8 @@ from wordsight.encoders.cluster_model import FitConfig, fit_model
 from wordsight.encoders.folder import ModelFolder
 from wordsight.encoders.layouts import open_model
 from wordsight.encoders.onnx import OnnxEncoder
+from wordsight.encoders.onnx_graph import read
+from wordsight.encoders.onnx_rows import lean
 from wordsight.encoders.onnx_signature import signature
 from wordsight.errors import WordsightError
 from wordsight.library import Catalogue, Library, derived, notes
@@ -206,7 +208,10 @@ def _layouts(data: bytes) -> None:
 def _signature(data: bytes) -> None:
     choices = Choices(data)
     sound = (_layout("rclip") / "visual.onnx").read_bytes()
-    signature(at("x.onnx", flipped(sound, choices) if choices.byte() % 4 else choices.rest()))
+    file = at("x.onnx", flipped(sound, choices) if choices.byte() % 4 else choices.rest())
+    for output in getattr(read(file), "outputs", ()):
+        lean(file, output)
+    signature(file)
 
 
 TARGETS = (
@@ -254,9 +259,9 @@ TARGETS = (
     ),
     Target(
         "signature",
-        "inputs and outputs of an ONNX file",
+        "inputs, outputs and steps of an ONNX file",
         _signature,
         lambda: [bytes([1, 4, 0, place, 9]) for place in range(0, 250, 30)],
-        ("wordsight.encoders.onnx_signature",),
+        ("wordsight.encoders.onnx_signature", "wordsight.encoders.onnx_graph", "wordsight.encoders.onnx_rows"),
     ),
 )

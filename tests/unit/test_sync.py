@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
@@ -263,3 +265,29 @@ def test_photo_folders_are_never_written_to(library: Library, photos: Path) -> N
     library.search("red")
     library.status(photos)
     assert {path: path.stat().st_mtime_ns for path in photos.rglob("*")} == before
+
+
+class EachWaits(ColourEncoder):
+    """Every second call ends only when the next has begun."""
+
+    def __init__(self, calls: int) -> None:
+        self.calls = itertools.count()
+        self.begun = [threading.Event() for _ in range(calls)]
+        self.in_time = True
+
+    def encode_images(self, images):
+        call = next(self.calls)
+        self.begun[call].set()
+        if call % 2 and self.in_time:
+            self.in_time = self.begun[call + 1].wait(10)
+        return super().encode_images(images)
+
+
+def test_no_worker_stands_still_while_another_encodes(tmp_path: Path) -> None:
+    root = tmp_path / "photos"
+    root.mkdir()
+    for number in range(44):
+        colour_image("red", size=20 + number).save(root / f"{number}.png")
+    encoder = EachWaits(11)
+    assert Library(encoder).sync(root, workers=2).encoded == 44
+    assert encoder.in_time

@@ -7,12 +7,14 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wordsight.encoders.onnx_rows import lean
 from wordsight.errors import BadInput, MissingExtra, ModelError
 from wordsight.machine import cores
 
@@ -29,6 +31,8 @@ PROVIDERS = {
 
 RUNTIMES = ("auto", "onnxruntime", "openvino", "openvino-fp32", *PROVIDERS)
 """``openvino`` computes in bfloat16 where the processor does, ``openvino-fp32`` never."""
+
+_WEIGHTS = "session.model_external_initializers_file_folder_path"
 
 
 class Plan(NamedTuple):
@@ -109,7 +113,13 @@ def _open_onnxruntime(file: Path, output: str, optimize: str, accelerator: str |
     options.inter_op_num_threads = 1
     options.log_severity_level = 3  # errors only: warnings of the runtime are no concern of the user's
     providers = [*([accelerator] if accelerator else []), "CPUExecutionProvider"]
-    session = onnxruntime.InferenceSession(graph_of(file, options, weights), options, providers=providers)
+    session = None
+    if optimize == "all" and weights is None and (graph := lean(file, output)):
+        with suppress(Exception):  # what was not understood of a graph shows when it is loaded: as it is, then
+            options.add_session_config_entry(_WEIGHTS, str(file.parent))
+            session = onnxruntime.InferenceSession(graph, options, providers=providers)
+    if session is None:
+        session = onnxruntime.InferenceSession(graph_of(file, options, weights), options, providers=providers)
     asked = onnxruntime.RunOptions()
     asked.only_execute_path_to_fetches = True  # of a graph that holds both towers, run one
 
@@ -127,7 +137,7 @@ def graph_of(file: Path, options: Any, weights: Path | None) -> str | bytes:
     """
     if weights is None:
         return str(file)
-    options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(weights))
+    options.add_session_config_entry(_WEIGHTS, str(weights))
     return file.read_bytes()
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image as PILImage
 
 from wordsight.features.base import Vectors
-from wordsight.features.memory import keep_large_arrays
+from wordsight.memory import keep_large_arrays
 from wordsight.protocols import Image
 
 Table = TypeVar("Table", bound=NDArray[Any])

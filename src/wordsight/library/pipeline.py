@@ -27,11 +27,13 @@ from numpy.typing import NDArray
 from wordsight import images
 from wordsight.errors import ImageError
 from wordsight.library.regions import Boxes, Regions, cut, layout
+from wordsight.memory import keep_large_arrays
 from wordsight.protocols import Encoder, Image
 from wordsight.types import Embeddings
 
 _GROUP = 4
 _GROUPS_PER_WORKER = 3
+_ENCODES_PER_WORKER = 2  # one that runs and one that waits for it
 LARGEST = float(np.finfo(np.float16).max)
 
 
@@ -104,33 +106,40 @@ def encode_files(
 
     A content that occurs several times is encoded once: later ones are yielded after the first.
     """
+    keep_large_arrays()  # a picture's fresh pages cost a quarter of decoding it
     waiting: dict[bytes, list[Done]] = {}  # contents in the encoder, and the later files that hold the same
-    groups: deque[Future[list[_Read]] | Future[list[Done]]] = deque()
+    reads: deque[Future[list[_Read]]] = deque()
+    encodes: deque[Future[list[Done]]] = deque()
     with ThreadPoolExecutor(workers, thread_name_prefix="wordsight") as pool:
         try:
             while True:
-                while len(groups) < workers * _GROUPS_PER_WORKER and (group := list(islice(jobs, _GROUP))):
-                    groups.append(pool.submit(_read_group, group))
-                if not groups:
-                    return
-                fresh = []
-                for item in groups.popleft().result():
-                    done = item.done if isinstance(item, _Read) else item
-                    if not isinstance(item, _Read) or done.problem is not None:
+                most = workers * _GROUPS_PER_WORKER
+                while len(reads) + len(encodes) < most and (group := list(islice(jobs, _GROUP))):
+                    reads.append(pool.submit(_read_group, group))
+                # First everything is queued that workers can do next: waiting for the oldest before that, this thread
+                # would let one worker stand still until the other has encoded.
+                if reads and len(encodes) < workers * _ENCODES_PER_WORKER:
+                    fresh = []
+                    for item in reads.popleft().result():
+                        if item.done.problem is not None:
+                            yield item.done
+                        elif item.done.sha256 in waiting:
+                            waiting[item.done.sha256].append(item.done)
+                        elif (need := needs(item.done.sha256)) is Need.NOTHING:
+                            yield item.done
+                        else:
+                            waiting[item.done.sha256] = []
+                            fresh.append((item, need))
+                    if fresh:
+                        encodes.append(pool.submit(_encode_group, fresh, encoder))
+                elif encodes:
+                    for done in encodes.popleft().result():
                         yield done
                         yield from (_same_content(later, done) for later in waiting.pop(done.sha256, ()))
-                    elif done.sha256 in waiting:
-                        waiting[done.sha256].append(done)
-                    elif (need := needs(done.sha256)) is Need.NOTHING:
-                        yield done
-                    else:
-                        waiting[done.sha256] = []
-                        fresh.append((item, need))
-                if fresh:
-                    groups.append(pool.submit(_encode_group, fresh, encoder))
+                else:
+                    return
         finally:
-            for future in groups:
-                future.cancel()
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _same_content(later: Done, first: Done) -> Done:

@@ -37,7 +37,10 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=4000)
     parser.add_argument("--rows", type=int, default=_ROWS)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--tiny", action="store_true", help="small sizes, to see that it runs; nothing is written")
     given = parser.parse_args()
+    if given.tiny:
+        given.photos, given.rows, given.repeats = 64, 5_000, 1
     os.environ["WORDSIGHT_RUNTIME"] = "onnxruntime"  # one for both: a trial could choose differently
     about = machine()
     result = Result("cluster", "Ray on two nodes of this machine, and the index of a store")
@@ -45,6 +48,8 @@ def main() -> None:
     result.setting |= {name: version(name) for name in ("ray", "pylance")}
     _jobs(result, given.work, given.photos, given.repeats)
     _index(result, given.work, given.rows)
+    if given.tiny:
+        return
     write_json(result, ROOT / "benchmarks" / "results" / "cluster.json", command=_COMMAND, about=about)
     write_table(ROOT / "benchmarks" / "results" / "cluster.json", ROOT / "docs" / "store.md")
 

@@ -6,6 +6,7 @@ straight line through the logarithms, by least squares over the sizes.
 
 from __future__ import annotations
 
+import argparse
 import json
 from typing import Any
 
@@ -26,6 +27,9 @@ _COSTS = {
 
 def main() -> None:
     """Fit, write benchmarks/results/growth.json, its table and a plot."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.growth", description=__doc__)
+    parser.add_argument("--tiny", action="store_true", help="to see that it runs; nothing is written")
+    given = parser.parse_args()
     sizes = json.loads((_RESULTS / "peers.json").read_text())["sizes"]
     costs = collect(sizes)
     result = Result("growth", "Growth of our own costs with the number of pictures", {"rows": [int(n) for n in sizes]})
@@ -36,6 +40,8 @@ def main() -> None:
             result.raw[name] = {"points": {str(n): value for n, value in points.items()}, "factor": factor}
     database = costs["database, MB"]
     result.add("database, bytes a picture", database[max(database)] * 1e6 / max(database), "B")
+    if given.tiny:
+        return
     largest = max(sizes, key=int)
     file = _RESULTS / "growth.json"
     report.write_json(result, file, command="python -m benchmarks.growth", about=sizes[largest]["machine"])

@@ -59,7 +59,10 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=ROOT / "benchmarks" / ".work" / "peers")
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--dry", action="store_true", help="print, write nothing")
+    parser.add_argument("--tiny", action="store_true", help="small sizes, to see that it runs; nothing is written")
     given = parser.parse_args()
+    if given.tiny:
+        given.rows, given.dry = 5_000, True
     about = machine()
     prepare(given.work, given.rows)
     data = given.work / str(given.rows)

@@ -33,11 +33,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.lists_recall", description=__doc__)
     parser.add_argument("--rows", type=int, nargs="+", default=[100_000, 1_000_000])
     parser.add_argument("--work", type=Path, default=report.ROOT / "benchmarks" / ".work")
+    parser.add_argument("--tiny", action="store_true", help="small sizes, to see that it runs; nothing is written")
     given = parser.parse_args()
+    if given.tiny:
+        given.rows = [5_000]
     sizes = json.loads(_RESULTS.read_text())["recall"] if _RESULTS.is_file() else {}
     for rows in given.rows:
         sizes[str(rows)] = recall(given.work, rows)
         print(rows, json.dumps(sizes[str(rows)]), flush=True)
+        if given.tiny:
+            continue
         document = {
             "name": "lists_recall",
             "title": "Recall@10 of the inverted lists",

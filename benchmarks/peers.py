@@ -37,7 +37,10 @@ def main() -> None:
     parser.add_argument("--build", action="store_true", help="make what is lacking, measure nothing")
     parser.add_argument("--built", action="store_true", help="build nothing, leave out what was not built")
     parser.add_argument("--dry", action="store_true", help="measure, print, write nothing")
+    parser.add_argument("--tiny", action="store_true", help="small sizes, to see that it runs; nothing is written")
     given = parser.parse_args()
+    if given.tiny:
+        given.rows, given.dry = [5_000], True
     names = given.only or list(ENGINES)
     for rows in given.rows:
         prepare(given.work, rows)

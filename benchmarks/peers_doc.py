@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -32,6 +33,9 @@ Engines: faiss `IVFn,SQ8` with as many lists as ours, n = 2 sqrt(N), of which it
 
 def main() -> None:
     """Write the page."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.peers_doc", description=__doc__)
+    parser.add_argument("--tiny", action="store_true", help="to see that it runs; nothing is written")
+    given = parser.parse_args()
     document = json.loads(_RESULTS.read_text())
     setting = document["setting"]
     lines = [_HEAD.format(command=document["command"], dim=setting["dim"], queries=setting["queries"])]
@@ -39,7 +43,8 @@ def main() -> None:
         lines += _size(int(rows), size)
     lines.append("\n![Latency](../benchmarks/plots/peers-latency.svg)\n![Recall](../benchmarks/plots/peers-recall.svg)")
     lines.append("![Cost](../benchmarks/plots/peers-cost.svg)\n")
-    PAGE.write_text("\n".join(lines))
+    if not given.tiny:
+        PAGE.write_text("\n".join(lines))
 
 
 def _size(rows: int, size: dict[str, Any]) -> Iterator[str]:
@@ -50,7 +55,7 @@ def _size(rows: int, size: dict[str, Any]) -> Iterator[str]:
     yield f"| engine |{filters} recall@10 (none / 50 % / 2 % / 0.1 %) | cold | memory | disk | build |"
     yield "|---|" + "---:|" * (len(_FILTERS) + 5)
     for name, each in size["summary"].items():
-        times = "".join(f" {each['ms'][key]:.3g} ms |" if key in each["ms"] else " - |" for key in _FILTERS)
+        times = "".join(f" {_digits(each['ms'][key])} ms |" if key in each["ms"] else " - |" for key in _FILTERS)
         recall = " / ".join(f"{each['recall'][key]:.3f}" if key in each["recall"] else "-" for key in _FILTERS)
         cost = (
             f"{each['cold_s']:.2f} s | {each['memory_mb']:,} MB | {each['disk_mb']:,.0f} MB | {each['build_s']:,.1f} s"
@@ -63,6 +68,11 @@ def _size(rows: int, size: dict[str, Any]) -> Iterator[str]:
     yield from _bars(rows, size["summary"])
     yield from _winners(size["summary"])
     yield ""
+
+
+def _digits(value: float) -> str:
+    """Return three digits, and all before the point."""
+    return f"{float(f'{value:.3g}'):,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _bars(rows: int, summary: dict[str, Any]) -> Iterator[str]:

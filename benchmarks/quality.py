@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from benchmarks import report
 from benchmarks.report import ROOT, Bar, Result
 from benchmarks.settings import Settings
 
@@ -29,10 +30,10 @@ def run(settings: Settings) -> Result:
     """Evaluate on each task; the data lie in ``$WORDSIGHT_DATA`` or ``../shared/data``."""
     data = Path(os.environ.get("WORDSIGHT_DATA", ROOT.parent / "shared" / "data"))
     if not data.is_dir():
-        raise SystemExit(f"no development data at {data}: set WORDSIGHT_DATA")
+        raise report.LackingError(f"no development data at {data}: set WORDSIGHT_DATA")
     result = Result("quality", f"Quality of {settings.encoder_name} on development data")
     for task, folder in FOLDERS.items():
-        result.raw[task] = _evaluate(task, data / folder, settings.encoder)
+        result.raw[task] = _evaluate(task, data / folder, settings)
     for (task, measure), required in BARS.items():
         bar = None if required is None else Bar(">=", required)
         result.add(f"{task}, {measure}", result.raw[task]["measures"][measure], bar=bar)
@@ -40,9 +41,10 @@ def run(settings: Settings) -> Result:
     return result
 
 
-def _evaluate(task: str, root: Path, encoder: str) -> dict[str, Any]:
-    words = [sys.executable, "-m", "wordsight", "evaluate", "--task", task, "--root", str(root), "--encoder", encoder]
+def _evaluate(task: str, root: Path, settings: Settings) -> dict[str, Any]:
+    words = [sys.executable, "-m", "wordsight", "evaluate", "--task", task, "--root", str(root)]
+    words += ["--encoder", settings.encoder, *(["--limit", "100"] if settings.tiny else [])]
     environment = os.environ | {"WORDSIGHT_RUNTIME": "onnxruntime"}
     done = subprocess.run([*words, "--json"], check=True, capture_output=True, text=True, env=environment)
-    report: dict[str, Any] = json.loads(done.stdout)
-    return report
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told

@@ -17,6 +17,10 @@ from wordsight.comparison.machine import versions as package_versions
 ROOT = Path(__file__).parent.parent
 
 
+class LackingError(Exception):
+    """What a benchmark needs is not on this machine: it is left out, which is no failure."""
+
+
 @dataclass(frozen=True, slots=True)
 class Bar:
     """What is required of a figure: at least (``sign`` ">=") or at most ("<=", "<") ``value``."""

@@ -17,6 +17,7 @@ class Settings:
     rows: tuple[int, ...]
     repeats: int
     full: bool
+    tiny: bool = False
 
     @property
     def encoder_name(self) -> str:

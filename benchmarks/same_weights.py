@@ -2,6 +2,7 @@
 
 ``python -m benchmarks.same_weights [--photos 240] [--repeats 2]``: whole processes, side by side, the same files. The
 same weights in 8 bits are made as ``wordsight models export --precision int8`` makes them, from the same ONNX file.
+Beside them: what the processor's float32 allows at most.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from benchmarks import photos, report, vit
+from benchmarks import ceiling, photos, report, vit
 from benchmarks.indexing import runtimes_of
 from benchmarks.peer_loops import transform
 from benchmarks.process import Command, measure, module, wordsight
 from benchmarks.report import Bar, Result, median_ratio
+from wordsight import registry
 from wordsight.encoders.export_int8 import quantised
 
 _SIZE = (640, 480)
@@ -71,6 +73,7 @@ def run(work: Path, count: int, repeats: int) -> Result:
             walls.setdefault(name, []).append(sample.wall_s)
             print(f"  {name}: {count / sample.wall_s:.1f} images/s", flush=True)
     result.raw["wall_s"] = walls
+    _ceiling(result, model / "visual.onnx", count / statistics.median(walls["rclip's loop"]))
     for name, seconds in walls.items():
         result.add(f"{name}, whole process", count / statistics.median(seconds), "images/s")
     for peer in ("rclip's loop", "clip-retrieval's loop"):
@@ -82,6 +85,19 @@ def run(work: Path, count: int, repeats: int) -> Result:
                 bar = _BARS[encoder] if peer == "rclip's loop" else None
                 result.add(f"wordsight {encoder} ({runtime}) / {peer} with ViT-B/32", ratio, "x", bar)
     return result
+
+
+def _ceiling(result: Result, graph: Path, peer: float) -> None:
+    """Add how many pictures the processor allows in float32, whatever the program: no rate of ViT-B/32 can pass it."""
+    rates = ceiling.peak()
+    result.raw["gflops"] = rates
+    work, most = ceiling.gigaflops(graph, vit.SIDE), max(rates.values())
+    result.add("ViT-B/32: operations an image", work, "GFLOP")
+    mini = registry.MODELS / "mini" / "image.onnx"
+    result.add("mini: operations an image", ceiling.gigaflops(mini, vit.SIDE), "GFLOP")
+    result.add("float32 on this processor, fastest product on all cores", most, "GFLOP/s")
+    result.add("ViT-B/32 in float32, at most", most / work, "images/s")
+    result.add("ViT-B/32 in float32, at most / rclip's loop", most / work / peer, "x")
 
 
 def in_8_bits(model: Path, files: list[Path]) -> Path:

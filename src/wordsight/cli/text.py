@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from wordsight.types import Box
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from wordsight.types import Box  # which brings numpy: `--help` need not wait for it
 
 
 def printable(text: str) -> str:

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from wordsight.encoders.onnx_rows import lean
 from wordsight.errors import BadInput, MissingExtra, ModelError
 from wordsight.machine import cores
 
@@ -114,10 +113,13 @@ def _open_onnxruntime(file: Path, output: str, optimize: str, accelerator: str |
     options.log_severity_level = 3  # errors only: warnings of the runtime are no concern of the user's
     providers = [*([accelerator] if accelerator else []), "CPUExecutionProvider"]
     session = None
-    if optimize == "all" and weights is None and (graph := lean(file, output)):
-        with suppress(Exception):  # what was not understood of a graph shows when it is loaded: as it is, then
-            options.add_session_config_entry(_WEIGHTS, str(file.parent))
-            session = onnxruntime.InferenceSession(graph, options, providers=providers)
+    if optimize == "all" and weights is None:
+        from wordsight.encoders.onnx_rows import lean  # a search with a shipped model need not wait for it
+
+        if graph := lean(file, output):
+            with suppress(Exception):  # what was not understood of a graph shows when it is loaded: as it is, then
+                options.add_session_config_entry(_WEIGHTS, str(file.parent))
+                session = onnxruntime.InferenceSession(graph, options, providers=providers)
     if session is None:
         session = onnxruntime.InferenceSession(graph_of(file, options, weights), options, providers=providers)
     asked = onnxruntime.RunOptions()

@@ -37,7 +37,7 @@ SIZE ?= full
 BENCHMARKS := benchmarks benchmarks.same_weights benchmarks.peers benchmarks.peers_doc benchmarks.growth \
 	benchmarks.lists_recall benchmarks.cluster benchmarks.lance_kinds benchmarks.scale
 
-bench: $(VENV)/.bench  ## Measure speed and memory against named peers (hours; SIZE=tiny tries all parts in minutes); results go to benchmarks/results
+bench: $(VENV)/.bench  ## Measure speed and memory against named peers (two hours; SIZE=tiny tries all parts in minutes); results go to benchmarks/results
 	@status=0; for part in $(BENCHMARKS); do echo "$$part"; \
 		$(BIN)/python -m $$part $(if $(filter tiny,$(SIZE)),--tiny) || { status=1; echo "$$part: failed or missed a bar"; }; \
 	done; exit $$status

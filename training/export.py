@@ -14,7 +14,7 @@ import onnx
 from tokenizers import Tokenizer
 
 from training.export_image import Storage, features_graph, image_graph
-from training.export_text import Mode, text_graph
+from training.export_text import Scales, text_graph
 from training.ridge import Maps
 from training.texts import MAX_TOKENS, TEMPLATES
 from training.towers import ImageTower, TextTower
@@ -32,7 +32,7 @@ class Preprocess:
     mode: str = "crop"
     size: int = 224
     interpolation: str = "bicubic"
-    small_side: int = 64
+    small_side: int = 40
     small_size: int = 128
 
     def spec(self) -> dict[str, Any]:
@@ -48,11 +48,11 @@ class Model:
     origin: str  # the image tower's name among EfficientNet's
     image: ImageTower
     text: TextTower  # with the cut vocabulary
+    scales: Scales
     tokenizer: str
     heads: Maps
     preprocess: Preprocess = Preprocess()
     templates: tuple[str, ...] = TEMPLATES
-    text_mode: Mode = "blocks"
     storage: Storage = "half"
     shares_text_of: str | None = None  # the model, in a folder beside, that has this text tower already
 
@@ -70,7 +70,7 @@ def write_model(model: Model, folder: Path, training: dict[str, Any]) -> None:
     graphs["image_features.onnx"] = features_graph(graphs["image_map.onnx"])
     move_weights(graphs, fresh, "image.weights")
     weight, bias = (t.numpy() for t in model.heads.text_map())
-    text = text_graph(model.text, weight, bias, model.text_mode)
+    text = text_graph(model.text, weight, bias, model.scales)
     shared = {} if model.shares_text_of is None else share_text(text, model, folder.parent, fresh)
     if not shared:
         move_weights({"text.onnx": text}, fresh, "text.weights")

@@ -2,8 +2,9 @@
 
 Tiny-ImageNet pictures are shrunk to 24-64 px, blown up again, and named by the frozen ImageNet classifier; clean
 photos, half of them shrunk as well, are distilled to what the original tower says of them at full size: asked at every
-step, or looked up where its features of fixed crops are there already. Some photos can stay large, so that large ones
-are not paid with. At the end the weights are averaged with the original's (WiSE-FT, arXiv 2109.01903).
+step, or looked up where its features of fixed crops are there already. Some photos, half of them shrunk too,
+can be fed large, so that large ones are not paid with, and blurred scenes are read at the size at which they arrive.
+At the end the weights are averaged with the original's (WiSE-FT, arXiv 2109.01903).
 """
 
 from __future__ import annotations
@@ -142,7 +143,8 @@ def lowres_loss(
     loss = loss + distil(student, pooled[config.tiny :], target[: config.clean])
     if config.large:
         side = int(random.choice(config.large_sizes))
-        shown = [data.resize(picture, side, side) for picture in clean[config.clean :]]
+        shown = clean[config.clean :]
+        shown = [shrink(p, side, random) if i % 2 else data.resize(p, side, side) for i, p in enumerate(shown)]
         loss = loss + distil(student, student.pooled(to_tensor(shown)), target[config.clean :])
     return loss
 

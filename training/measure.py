@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from tokenizers import Tokenizer
 
 from training import data, scores
 from wordsight.encoders.folder import ModelFolder
+from wordsight.encoders.preprocess import Preprocess, to_pixels
 from wordsight.encoders.runtime import graph_of
 
 Floats = NDArray[np.float32]
@@ -30,6 +32,7 @@ class Shipped:
     def __init__(self, folder: Path, threads: int = 2):
         model = ModelFolder.open(folder)
         self.spec = model.describe
+        self.preprocess = Preprocess.from_json(self.spec["image"]["preprocess"], folder)
 
         def open_session(side: str, key: str = "file") -> ort.InferenceSession:
             options = ort.SessionOptions()
@@ -42,11 +45,8 @@ class Shipped:
         self.tokenizer = Tokenizer.from_file(str(model.location(self.spec["text"]["tokenizer"])))
 
     def prepare(self, picture: Image.Image, mode: str | None = None) -> data.Pixels:
-        """The one way pictures reach the tower."""
-        config = self.spec["image"]["preprocess"]
-        small, mode = config["small"], mode or config["mode"]
-        size = small["size"] if max(picture.size) <= small["max_side"] else config["size"]
-        return prepare(picture, mode, size)
+        """The one way pictures reach the tower: the product's."""
+        return to_pixels(picture, replace(self.preprocess, mode=mode) if mode else self.preprocess)
 
     def pictures(self, pictures: Iterable[Image.Image], mode: str | None = None, batch: int = 32) -> Floats:
         rows, group = [], []
@@ -85,18 +85,6 @@ class Shipped:
         every = self.texts([t.format(name) for name in names for t in templates])
         mean = every.reshape(len(names), len(templates), -1).mean(1)
         return mean / np.linalg.norm(mean, axis=1, keepdims=True)
-
-
-def prepare(picture: Image.Image, mode: str, size: int) -> data.Pixels:
-    """squash: both sides to `size`; crop: shorter side to `size`, then the centre."""
-    picture = picture.convert("RGB")
-    if mode == "squash":
-        return np.asarray(picture.resize((size, size), Image.Resampling.BICUBIC))
-    scale = size / min(picture.size)
-    width, height = (max(size, round(side * scale)) for side in picture.size)
-    left, top = (width - size) // 2, (height - size) // 2
-    whole = picture.resize((width, height), Image.Resampling.BICUBIC)
-    return np.asarray(whole.crop((left, top, left + size, top + size)))
 
 
 def measure_cifar(model: Shipped, folder: Path) -> dict[str, Any]:

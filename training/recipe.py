@@ -6,9 +6,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tokenizers import Tokenizer
+
 from training import export, heads, lowres, measure, ridge, robust, texts, towers
 from training.card import note_measures, write_card
 from training.distil_stages import DistilPlan, distilled
+from training.export_text import Scales, find_scales
 from training.fitting import HeadPlan, fitted, look_set, teacher_plan
 from training.inputs import Inputs
 from training.scores import rounded
@@ -35,7 +38,7 @@ def midi() -> Config:
     return Config(
         name="midi",
         lowres=lowres.LowresConfig(
-            tower="lite2", samples=28_980, stop=300, landing=60, large=5, large_sizes=(224, 260), first_layer=12,
+            tower="lite2", samples=30_240, large=8, large_sizes=(224, 260), first_layer=12,
         ),
         lowres_looks=True,
         lowres_share=0.5,
@@ -66,12 +69,16 @@ def tuned_tower(config: Config, inputs: Inputs) -> tuple[towers.ImageTower, dict
     return tower, {"tower": tuned.name, "share": config.lowres_share}, [*folders, tuned]
 
 
-def cut_text(inputs: Inputs, tower: towers.TextTower) -> tuple[towers.TextTower, str]:
-    """The text tower with its vocabulary cut, and the tokenizer for it."""
-    tokenizer = texts.full_tokenizer()
-    kept = texts.kept_pieces(tokenizer, inputs.captions() + texts.wordnet_words(inputs.wordnet))
+def cut_text(inputs: Inputs, tower: towers.TextTower) -> tuple[towers.TextTower, Scales, str]:
+    """The text tower with its vocabulary cut, the scales of its int8 products, and its tokenizer."""
+    whole = texts.full_tokenizer()
+    captions, words = inputs.captions(), texts.wordnet_words(inputs.wordnet)
+    kept = texts.kept_pieces(whole, captions + words)
     tower.words = texts.cut_words(tower.words, kept)
-    return tower.requires_grad_(False), texts.cut_tokenizer(tokenizer, kept)
+    cut = texts.cut_tokenizer(whole, kept)
+    tokenizer = Tokenizer.from_str(cut)
+    shown = (texts.token_batch(tokenizer, [text])[0] for text in texts.varied_texts(tokenizer, captions, words))
+    return tower.requires_grad_(False), find_scales(tower, shown), cut
 
 
 def build(config: Config, inputs: Inputs, models: Path) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import string
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -75,6 +76,16 @@ def token_batch(tokenizer: Tokenizer, texts: Sequence[str], limit: int = MAX_TOK
     for i, row in enumerate(rows):
         ids[i, : len(row)], mask[i, : len(row)] = row, 1
     return torch.from_numpy(ids), torch.from_numpy(mask)
+
+
+def varied_texts(tokenizer: Tokenizer, captions: Sequence[str], words: Sequence[str], count: int = 1_000) -> list[str]:
+    """So many captions and so many single words, and odd things: runs of words, of pieces, of signs and of digits."""
+    random = np.random.default_rng(0)
+    pieces = sorted(piece.removeprefix("##") for piece in tokenizer.get_vocab())
+    odd = [mark * int(random.integers(1, 6)) for mark in string.punctuation] + [str(97 * i) for i in range(50)]
+    for some, most in ((words, 30), (pieces, 12)):
+        odd += [" ".join(random.choice(some, random.integers(1, most))) for _ in range(count // 5)]
+    return [str(text) for some in (captions, words) for text in random.choice(some, count, replace=False)] + odd
 
 
 @torch.no_grad()

@@ -30,7 +30,7 @@ def count_tower(graph: Path, side: int, weights: Path | None = None) -> Count:
     """Run the graph once on zeros, pictures of ``side`` pixels or 8 tokens, and count; raises what onnxruntime raises.
 
     ``weights``: the folder of the graph's file of weights, where that is not its own. Products are those of Conv, Gemm,
-    MatMul and its packed form. Fused attention and recurrent nodes are not known.
+    MatMul and its forms with weights in 8 bits. Fused attention and recurrent nodes are not known.
     """
     import onnxruntime as ort
 
@@ -60,7 +60,7 @@ def count_nodes(nodes: Sequence[Mapping[str, Any]]) -> Count:
             products += math.prod(outputs[0]) * math.prod(inputs[1][1:])
         elif op in ("Gemm", "MatMul"):
             products += math.prod(outputs[0]) * inputs[0][-1]
-        elif op == "MatMulNBits":
+        elif op in ("MatMulNBits", "MatMulIntegerToFloat"):
             products += math.prod(outputs[0]) * inputs[0][-1]
             parameters += outputs[0][-1] * inputs[0][-1]
         elif op == "Gather" and len(inputs[0]) == 2 and len(outputs[0]) > 1:

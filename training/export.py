@@ -79,7 +79,7 @@ def write_model(model: Model, folder: Path, training: dict[str, Any]) -> None:
         "format": "wordsight-model",
         "format_version": 1,
         "name": model.name,
-        "version": "1",
+        "version": "2",
         "language": "en",
         "dim": len(bias),
         "image": {

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto
 from torch import Tensor, nn
 
-from training.graphs import MICROSOFT, Graph, to_int8
+from training.graphs import MICROSOFT, Graph, to_int8, to_int8_pairs
 from training.towers import TextTower
 
 Floats = NDArray[np.float32]
@@ -68,17 +68,6 @@ def find_scales(tower: TextTower, tokens: Iterable[Tensor]) -> Scales:
     return found
 
 
-def to_bytes(weight: Floats) -> tuple[NDArray[np.int8], Floats]:
-    """(out, in) -> int8 (in, out) and a scale for each output.
-
-    Processors without VNNI add the products of two neighbours in 16 bits, which hold 255 times 128: so much may two
-    neighbours be together, and the sum is the same everywhere.
-    """
-    size = np.abs(weight)
-    scale = np.maximum(size.max(1), (size[:, ::2] + size[:, 1::2]).max(1)).clip(1e-8) / 127
-    return np.ascontiguousarray(np.round(weight / scale[:, None]).astype(np.int8).T), scale.astype(np.float32)
-
-
 class TextGraph(Graph):
     """Adds the layers of the text tower: in int8 under `scales`, in float32 without them, as a reference."""
 
@@ -91,7 +80,8 @@ class TextGraph(Graph):
         if self.scales is None:
             return self.add("Add", self.add("MatMul", x, self.constant(weight.T)), bias)
         scale = self.scales[layer]
-        values, sizes = (self.constant(part) for part in to_bytes(weight * scale.level))
+        rows, sizes = to_int8_pairs(weight * scale.level)
+        values, sizes = self.constant(rows.T), self.constant(sizes)
         step, zero = (self.constant(part) for part in scale.steps())
         x = self.add("QuantizeLinear", self.add("Mul", x, self.constant(1 / scale.level)), step, zero)
         return self.add("MatMulIntegerToFloat", x, values, step, sizes, zero, "", bias, domain=MICROSOFT)

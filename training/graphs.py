@@ -20,6 +20,17 @@ def to_int8(weight: NDArray[np.float32], axis: int) -> tuple[NDArray[np.int8], N
     return np.round(weight / scale).astype(np.int8), scale.astype(np.float32)
 
 
+def to_int8_pairs(weight: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """(out, in) with an even `in`, symmetric, one scale for each output: no two neighbours together exceed 128.
+
+    Processors without VNNI add the products of two neighbours and bytes up to 255 in 16 bits, which hold just that: the
+    sums are the same everywhere.
+    """
+    size = np.abs(weight)
+    scale = np.maximum(size.max(1), (size[:, ::2] + size[:, 1::2]).max(1)).clip(1e-8) / 127
+    return np.round(weight / scale[:, None]).astype(np.int8), scale.astype(np.float32)
+
+
 class Graph:
     """Collects nodes; every method gives the name of the value it makes."""
 

@@ -189,6 +189,13 @@ def test_the_shipped_image_tower_is_counted() -> None:
     assert 3.7e8 < found.multiply_adds < 4.1e8  # its authors tell 407 million with the classifier
 
 
+def test_the_shipped_text_tower_is_counted() -> None:
+    found = count_tower(MODELS / "mini" / "text.onnx", 224)
+    assert 1.9e7 < found.parameters < 2.1e7  # six layers of 1.8 million and 24,000 words
+    assert found.multiply_adds is not None
+    assert 8.4e7 < found.multiply_adds < 8.8e7  # eight tokens through 10.6 million weights, and attention
+
+
 def test_energy_is_told_or_not(tmp_path: Path) -> None:
     assert energy(tmp_path) is None
     for number, value in enumerate(("1500000", "500000")):

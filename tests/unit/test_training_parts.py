@@ -6,11 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 pytest.importorskip("onnx")
 
 from training.data import Node
-from training.graphs import Graph, to_int8
+from training.graphs import Graph, to_int8, to_int8_pairs
 from training.nouns import PHYSICAL, Lexicon, caption_nouns
 
 
@@ -30,6 +33,14 @@ def test_bytes_give_the_kernel_back_to_half_a_step() -> None:
     values, scale = to_int8(np.zeros((2, 3), np.float32), axis=1)
     assert not values.any()
     assert (scale > 0).all()
+
+
+@given(arrays(np.float32, (3, 8), elements=st.floats(-1e4, 1e4, width=32)))
+def test_products_of_two_neighbours_fit_in_16_bits(weight: np.ndarray) -> None:
+    values, scale = to_int8_pairs(weight)
+    assert (np.abs(values * scale[:, None] - weight) <= scale[:, None] * 0.501).all()
+    pairs = np.abs(values.astype(np.int32)).reshape(3, 4, 2).sum(axis=2)
+    assert pairs.max() * 255 < 2**15
 
 
 @pytest.fixture

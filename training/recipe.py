@@ -17,7 +17,6 @@ from training.inputs import Inputs
 from training.scores import rounded
 from training.stages import run_stage, spent
 
-
 HEADS = heads.HeadConfig(steps=400, dropout=0.3, nouns=0.5, wordnet=0.0)  # LOG.md 13 and 16
 
 

@@ -75,7 +75,7 @@ function folderCard(folder) {
     <p class="path">${folder.folder}</p>
     <dl class="tally">${parts.map(([word, number, kind]) => html`<div class=${kind}><dt>${word}</dt><dd>${count(number)}</dd></div>`)}</dl>
     ${folder.problems?.map((problem) => html`<p class="notice">${problem}</p>`)}
-    ${status.store ? html`<p class="hint">A store: <code>wordsight index SOURCE --store …</code> brings it up to date.</p>` : lastSync(folder)}
+    ${status.store ? html`<p class="hint"><span>A store: <code>wordsight index SOURCE --store …</code> brings it up to date.</span></p>` : lastSync(folder)}
   </section>`;
 }
 
@@ -104,7 +104,7 @@ function encoderSection() {
       <thead><tr><th scope="col">Name</th><th scope="col">Version</th><th scope="col">Vectors</th><th scope="col">Here</th></tr></thead>
       <tbody>${health.encoders.map(
         (one) => html`<tr><td>${one.name}</td><td><code title=${one.fingerprint}>${one.fingerprint.slice(0, 12)}</code></td>
-          <td>${count(one.vectors)}</td><td>${one.served ? "served" : "not served"}</td></tr>`,
+          <td>${count(one.vectors)}</td><td class="word">${one.served ? "served" : "not served"}</td></tr>`,
       )}</tbody>
     </table></div>
   </section>`;

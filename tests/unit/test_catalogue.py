@@ -310,3 +310,15 @@ def test_bounds_of_what_lies_below() -> None:
     assert all(low <= path < high for path in inside)
     assert not any(low <= path < high for path in outside)
     assert below(b"/") == (b"/", b"0")
+
+
+@pytest.mark.parametrize("create", [False, True])
+def test_damage_that_sqlite_cannot_name_is_an_error_like_other_damage(place: Path, create: bool) -> None:
+    Catalogue.open(place, create=True).db.close()
+    db = sqlite3.connect(place / DATABASE)
+    db.execute("PRAGMA writable_schema = ON")
+    db.execute("UPDATE sqlite_master SET name = CAST(x'da28' AS TEXT), sql = 'no' WHERE name = 'files'")
+    db.commit()
+    db.close()
+    with pytest.raises(CatalogueError, match="move it away and index again"):  # its message is no UTF-8
+        Catalogue.open(place, create=create)

@@ -80,7 +80,7 @@ class Catalogue:
             version, connection = connect_reader(file) if file.is_file() else (0, None)
         except OSError as error:
             raise CatalogueError(f"cannot use {location} as a catalogue: {error}") from error
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:  # what SQLite says of damage quotes damaged names
             raise CatalogueError(
                 f"cannot use {file} as a catalogue: {error}. If it is damaged, move it away and index again: "
                 "the photos are untouched"
@@ -147,7 +147,7 @@ class Catalogue:
                 yield
             finally:
                 self._end_snapshot()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise CatalogueError(
                 f"reading the catalogue at {self.location} failed: {error}. If it is damaged, move it away and index "
                 "again: the photos are untouched"

@@ -162,7 +162,7 @@ class Notes:
                 yield db
             finally:
                 db.close()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:  # SQLite quotes damaged names
             raise CatalogueError(f"cannot use {self._file}: {error}. If it is damaged, move it away") from error
 
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 
@@ -175,7 +176,8 @@ class Catalogue:
     def roots(self) -> list[Path]:
         """Return the folders that were indexed."""
         with self.snapshot():
-            return [Path(path) for (path,) in self.db.execute("SELECT path FROM roots ORDER BY path")]
+            rows = self._sound(self.db.execute("SELECT path FROM roots ORDER BY path").fetchall(), str)
+        return [Path(path) for (path,) in rows]
 
     def root_of(self, folder: Path) -> Path | None:
         """Return the indexed folder that is or contains ``folder``."""
@@ -206,7 +208,23 @@ class Catalogue:
             rows = self.db.execute(
                 "SELECT id, name, fingerprint, dim, metric, regions FROM encoders ORDER BY id"
             ).fetchall()
+        rows = self._sound(rows, int, str, str, int, str, int | None)
+        if unknown := {row[4] for row in rows} - {metric.value for metric in Metric}:
+            raise CatalogueError(
+                f"reading the catalogue at {self.location} failed: unknown metric {', '.join(unknown)}. Move it "
+                "away and index again: the photos are untouched"
+            )
         return [StoredEncoder(i, name, print_, dim, Metric(m), regions) for i, name, print_, dim, m, regions in rows]
+
+    def _sound(self, rows: list[tuple[Any, ...]], *kinds: Any) -> list[tuple[Any, ...]]:
+        """Return the rows if they hold what was written: damage may take what the tables' own rules demand."""
+        for row in rows:
+            if not all(isinstance(value, kind) for value, kind in zip(row, kinds, strict=True)):
+                raise CatalogueError(
+                    f"reading the catalogue at {self.location} failed: {row} makes no sense. Move it away and index "
+                    "again: the photos are untouched"
+                )
+        return rows
 
     def encoder_row(self, encoder: Encoder) -> StoredEncoder:
         """Return the catalogue's record of ``encoder``; raises ``EncoderMismatch`` when it holds only others."""

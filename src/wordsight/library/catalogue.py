@@ -208,7 +208,7 @@ class Catalogue:
             rows = self.db.execute(
                 "SELECT id, name, fingerprint, dim, metric, regions FROM encoders ORDER BY id"
             ).fetchall()
-        rows = self._sound(rows, int, str, str, int, str, int | None)
+        rows = self._sound(rows, int, str, str, int, str, str | None)
         if unknown := {row[4] for row in rows} - {metric.value for metric in Metric}:
             raise CatalogueError(
                 f"reading the catalogue at {self.location} failed: unknown metric {', '.join(unknown)}. Move it "

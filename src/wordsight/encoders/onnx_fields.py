@@ -14,12 +14,22 @@ _FIXED = {1: 8, 5: 4}
 
 
 class Field(NamedTuple):
-    """``value``: of a number itself, of anything else its length; from ``start`` on; ``end``: where the next begins."""
+    """A field: its number, and where it stands.
+
+    ``value``: of a number itself, of anything else its length. It is written from ``start`` on, its content from
+    ``begin`` on, which a number has none of; ``end``: where the next begins.
+    """
 
     number: int
     value: int
     start: int
+    begin: int
     end: int
+
+    @property
+    def length(self) -> int:
+        """Of the content, in bytes that are there: a number may be as large as it likes."""
+        return self.end - self.begin
 
 
 def fields(stream: BinaryIO, end: int) -> Iterator[Field]:
@@ -36,7 +46,7 @@ def fields(stream: BinaryIO, end: int) -> Iterator[Field]:
         after = stream.tell() + (0 if kind == _VARINT else value)
         if after > end:
             raise EOFError("it ends too early")
-        yield Field(tag >> 3, value, start, after)
+        yield Field(tag >> 3, value, start, stream.tell(), after)
         stream.seek(after)
 
 
@@ -53,6 +63,11 @@ def numbers(stream: BinaryIO, field: Field) -> list[int]:
     while stream.tell() < field.end:
         found.append(_varint(stream))
     return found
+
+
+def content(stream: BinaryIO, field: Field) -> bytes:
+    """Return what a field holds, which is next in the stream."""
+    return stream.read(field.length)
 
 
 def raw(stream: BinaryIO, field: Field) -> bytes:

@@ -103,12 +103,12 @@ def _read(stream: BinaryIO, file: Path) -> Graph:
             head += pb.raw(stream, entry)
     if graph is None:
         raise _StrangeError
-    stream.seek(graph.end - graph.value)
+    stream.seek(graph.begin)
     found = Graph([], {}, {}, {}, head, b"")
     rest = []
     for entry in pb.fields(stream, graph.end):
         if entry.number == _NODE:
-            node = _node(io.BytesIO(stream.read(entry.value)), entry.value)
+            node = _node(io.BytesIO(pb.content(stream, entry)), entry.length)
             found.nodes.append(node)
             if node.constant is not None:
                 found.constants[node.outputs[0]] = node.constant
@@ -132,7 +132,7 @@ def _node(stream: BinaryIO, end: int) -> Node:
     rest, numbers, constant = [], dict[str, tuple[int, ...]](), None
     for entry in pb.fields(stream, end):
         if entry.number in names:
-            names[entry.number].append(stream.read(entry.value).decode())
+            names[entry.number].append(pb.content(stream, entry).decode())
         elif entry.number == 5:
             name, values, tensor = _attribute(stream, entry.end)
             numbers[name] = values
@@ -148,7 +148,7 @@ def _attribute(stream: BinaryIO, end: int) -> tuple[str, tuple[int, ...], Consta
     name, values, tensor = "", list[int](), None
     for entry in pb.fields(stream, end):
         if entry.number == 1:
-            name = stream.read(entry.value).decode()
+            name = pb.content(stream, entry).decode()
         elif entry.number == 3:
             values.append(entry.value)
         elif entry.number == 8:
@@ -163,11 +163,11 @@ def _attribute(stream: BinaryIO, end: int) -> tuple[str, tuple[int, ...], Consta
 def _initializer(stream: BinaryIO, entry: pb.Field, file: str) -> tuple[str, Constant, bytes]:
     """Return name and sides of weights, and their field, which says where they are if they are large."""
     name, constant, place = _tensor(stream, entry.end)
-    if place is None or place.value < _LARGE:
+    if place is None or place.length < _LARGE:
         return name, constant, pb.raw(stream, entry)
-    stream.seek(entry.end - entry.value)
+    stream.seek(entry.begin)
     kept = [pb.raw(stream, part) for part in pb.fields(stream, entry.end) if part.number != place.number]
-    where = {"location": file, "offset": str(place.end - place.value), "length": str(place.value)}
+    where = {"location": file, "offset": str(place.begin), "length": str(place.length)}
     kept += [pb.text(13, pb.text(1, key) + pb.text(2, value)) for key, value in where.items()]
     return name, constant, pb.text(_INITIALIZER, b"".join([*kept, pb.whole(14, 1)]))
 
@@ -180,10 +180,10 @@ def _tensor(stream: BinaryIO, end: int) -> tuple[str, Constant, pb.Field | None]
         if entry.number == 1:
             dims += pb.numbers(stream, entry)
         elif entry.number == 8:
-            name = stream.read(entry.value).decode()
+            name = pb.content(stream, entry).decode()
         elif entry.number == 9:
             place = entry
-            data = stream.read(entry.value) if entry.value <= 64 else None
+            data = pb.content(stream, entry) if entry.length <= 64 else None
         elif entry.number == 7:
             values += pb.numbers(stream, entry)
     if data is not None and len(data) % 8 == 0:
@@ -196,7 +196,7 @@ def _input(stream: BinaryIO, end: int) -> tuple[str, int]:
     name, rank = "", 0
     for entry in pb.fields(stream, end):
         if entry.number == 1:
-            name = stream.read(entry.value).decode()
+            name = pb.content(stream, entry).decode()
         elif entry.number == 2:
             for tensor in pb.within(stream, entry.end, 1):
                 for shape in pb.within(stream, tensor.end, 2):
@@ -205,4 +205,4 @@ def _input(stream: BinaryIO, end: int) -> tuple[str, int]:
 
 
 def _name(stream: BinaryIO, end: int) -> str:
-    return next((stream.read(entry.value).decode() for entry in pb.within(stream, end, 1)), "")
+    return next((pb.content(stream, entry).decode() for entry in pb.within(stream, end, 1)), "")

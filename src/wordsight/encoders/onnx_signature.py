@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from wordsight.encoders.onnx_fields import fields, within
+from wordsight.encoders.onnx_fields import content, fields, within
 from wordsight.errors import ModelError
 
 _KINDS = {1: "float32", 2: "uint8", 3: "int8", 6: "int32", 7: "int64", 10: "float16", 11: "float64"}
@@ -50,7 +50,7 @@ def _graph(stream: BinaryIO, end: int) -> Signature:
             sides[field.number][name] = value
         elif field.number == _INITIALIZER:
             names = (inner for inner in fields(stream, field.end) if inner.number == 8)
-            weights.update(stream.read(inner.value).decode() for inner in names)
+            weights.update(content(stream, inner).decode() for inner in names)
     return Signature({name: value for name, value in sides[_INPUT].items() if name not in weights}, sides[_OUTPUT])
 
 
@@ -58,7 +58,7 @@ def _value(stream: BinaryIO, end: int) -> tuple[str, Value]:
     name, kind, shape = "", "", list[int | None]()
     for field in fields(stream, end):
         if field.number == 1:
-            name = stream.read(field.value).decode()
+            name = content(stream, field).decode()
         elif field.number == 2:
             for part in within(stream, field.end, 1):  # a tensor, not a sequence or map
                 for inner in fields(stream, part.end):

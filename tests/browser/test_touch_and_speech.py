@@ -47,6 +47,15 @@ def told(page: Page, text: str) -> None:
     assert "polite" in {node.get("live") for node in regions}
 
 
+def open_viewer(page: Page) -> Any:
+    """Search, tap the first photo, and return what the address says of it."""
+    page.open(q="a cat")
+    page.settled()
+    tap(page, ".tile a")
+    page.see("#viewer h2")
+    return page.state()["photo"]
+
+
 def test_what_a_screen_reader_gets_of_a_search(page: Page) -> None:
     page.open()
     page.search("a cat")
@@ -204,11 +213,7 @@ def test_fingers_open_turn_enlarge_and_close(fingers: Page) -> None:
 
 def test_fingers_move_what_is_enlarged(fingers: Page) -> None:
     page = fingers
-    page.open(q="a cat")
-    page.settled()
-    tap(page, ".tile a")
-    page.see("#viewer h2")
-    shown = page.state()["photo"]
+    shown = open_viewer(page)
     page.keys("z")
     transform = "return document.querySelector('#viewer .frame').style.transform"
     before = page.wait(lambda: page.run(transform))
@@ -219,11 +224,7 @@ def test_fingers_move_what_is_enlarged(fingers: Page) -> None:
 
 def test_two_fingers_enlarge_the_photo_and_not_the_page(fingers: Page) -> None:
     page = fingers
-    page.open(q="a cat")
-    page.settled()
-    tap(page, ".tile a")
-    page.see("#viewer h2")
-    shown = page.state()["photo"]
+    shown = open_viewer(page)
     x, y = middle(page, "#viewer .stage")
     x, y = x + 40, y - 20
     under = (
